@@ -70,7 +70,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
   };
 }
 
-/** Prints the last warnings and errors in the server's log, because they may explain an unexpected response. */
+/** Prints the last warnings and errors in the server's log. They may explain an unexpected response. */
 function printTroubles(log: string): void {
   const troubles = readFileSync(log, "utf8")
     .split("\n")
@@ -130,7 +130,7 @@ async function fill(path: string, rootKey: string, seed: Seed): Promise<void> {
     monotonicMs,
   });
   const tools = { nowMs: Date.now, newId: idMaker(randomBytes), randomBytes, hashKey };
-  await firstStart(engine, tools, rootKey, () => undefined);
+  await firstStart(engine, tools, { rootKey, setting: "rootKey" }, () => undefined);
   const workspace = await engine.db.selectFrom("workspaces").select("id").executeTakeFirstOrThrow();
   await engine.close();
   const database = new Database(path);

@@ -2,7 +2,7 @@
 export type Arrival<Request> = {
   /** the framework's own request or context; options that are functions, such as `clientIp`, are called with it */
   request: Request;
-  /** an object that all guards of one request share; with it, they look up the keys that earlier guards verified */
+  /** an object that all guards of one request share, by which they find the keys that earlier guards have verified */
   subject: object;
   /** reads a header by its name in lower case */
   header(name: string): unknown;

@@ -1,19 +1,20 @@
 import { perServer } from "./perServer.ts";
 
 /**
- * A circuit breaker: it remembers whether a Latchkey server responds, so that guards do not wait for one that is down.
+ * A circuit breaker: it remembers whether a Latchkey server responds, so that guards do not wait for a server that is
+ * down.
  */
 export type Breaker = {
   /**
-   * Whether a guard may send a verification to the server now. While the breaker is open, one per second may be sent as
-   * a probe.
+   * Whether a guard may send a verification to the server now. While the breaker is open, one verification per second
+   * may be sent as a probe.
    */
   admits(): boolean;
-  /** Records that the server responded. Returns true if that ends an outage. */
+  /** Records that the server responded. Returns true if this response ends an outage. */
   succeeded(): boolean;
   /**
-   * Records a failure: "overloaded" if the server returned 429, "away" for any other. Returns true if that begins
-   * an outage.
+   * Records a failure: "overloaded" if the server returned 429, "away" for any other failure. Returns true if this
+   * failure begins an outage.
    */
   failed(kind: "away" | "overloaded"): boolean;
 };

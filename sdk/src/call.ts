@@ -1,7 +1,7 @@
 import type { Call, RawResponse } from "./calls.ts";
 import { rawResponses } from "./exchange.ts";
 
-/** Adds `withResponse()` to a call's promise. That method resolves to the result together with the raw response. */
+/** Adds the method `withResponse()` to a call's promise. It resolves to the result together with the raw response. */
 export function withResponse<Result extends object>(promise: Promise<Result>): Call<Result> {
   return Object.assign(promise, {
     async withResponse() {

@@ -36,7 +36,7 @@ export type Call<Result> = Promise<Result> & {
 /** One page of a list. */
 export type Page<T> = Result<T[]> & {
   pagination: { hasMore: boolean; cursor?: string; completeSince?: number };
-  /** Resolves to the next page, or to null after the last one. */
+  /** Resolves to the next page, or to null after the last page. */
   next(): Promise<Page<T> | null>;
 };
 
@@ -61,10 +61,14 @@ export type Retries =
         /** No retry starts later than this after the start of the call. @default 10000 */
         maxElapsedTime?: number;
       };
-      /** Whether to retry if the connection failed or broke before the response was complete. @default true */
+      /**
+       * Whether to retry if the connection failed, or broke before the response was complete. A call that counts or
+       * spends, such as a verification, is retried only if nothing listened at the server's address. @default true
+       */
       retryConnectionErrors?: boolean;
       /**
-       * Whether to retry a 429 after the time in its Retry-After header, if the call may last that long. @default true
+       * Whether to retry a 429 after the time in its Retry-After header, if the call may last that long. A call that
+       * counts or spends, such as a verification, is not retried. @default true
        */
       retryTooManyRequests?: boolean;
     };
@@ -86,12 +90,13 @@ export type CallOptions = {
   timeoutMs?: number | undefined;
   /** When this signal aborts, the call fails at once with an `AbortError`. */
   signal?: AbortSignal | undefined;
-  /** Sent in addition to the client's `headers`; a header of the same name replaces the client's. */
+  /** Sent in addition to the client's `headers`. A header of the same name replaces the client's header. */
   headers?: HeaderValues | undefined;
+  /** Replaces the client's `serverURL`. */
   serverURL?: string | undefined;
   /**
-   * For calls that write: the server performs calls with the same key and input once. @default a random key for
-   * each call
+   * For calls that write: the server performs several calls with the same idempotency key and input only once.
+   * @default a random key for each call
    */
   idempotencyKey?: string | undefined;
 };

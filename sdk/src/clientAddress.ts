@@ -43,8 +43,8 @@ type BunServer = { requestIP?(request: Request): { address: string } | null };
 
 /**
  * Finds the client's address in the same place as Hono's `getConnInfo` on Bun, Node, Deno, Workers and Lambda. On the
- * first three, the result is the address of the connection, so behind a proxy it is the proxy's. `environment` is
- * `context.env`.
+ * first three, the result is the address of the connection, which behind a proxy is the address of the proxy.
+ * `environment` is `context.env`.
  */
 export function addressInHono(environment: unknown, request: Request): unknown {
   if (isCloudflare()) return addressAtCloudflare(request);

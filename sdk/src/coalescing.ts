@@ -5,9 +5,10 @@ import type { Envelope } from "./exchange.ts";
 
 type Verify = (input: unknown, options?: CallOptions) => Promise<Envelope>;
 
-/** How verifications are sent: `one` sends a single one, `many` several in one request, each with its outcome. */
+/** How verifications are sent: `one` sends one verification, `many` sends several in one request. */
 export type Sending = {
   one: Verify;
+  /** resolves to the outcome of each verification */
   many(inputs: readonly unknown[], options: CallOptions): Promise<readonly (Envelope | LatchkeyError)[]>;
   /** how long a call with these options may take: its own `timeoutMs`, or else the client's */
   timeoutMs(options: CallOptions): number;
@@ -26,7 +27,7 @@ type Waiting = {
 
 /** At most this many verifications in one request, so that its response stays small. */
 const largestBatch = 64;
-/** A request that takes longer than this no longer makes later calls wait. */
+/** When a request has taken longer than this, later calls no longer wait for it. */
 const slowAfterMs = 100;
 
 /**
@@ -72,7 +73,7 @@ export function coalescing(sending: Sending): Verify {
     } catch (error) {
       const { status } = error as { status?: unknown };
       if (status === 404) isOffered = false;
-      // the server does not know the operation, or the body was too large; either way it has verified nothing
+      // the server does not know the operation, or the body was too large; either way the server has verified nothing
       if (status === 404 || status === 413) return sendEach(sending, batch);
       for (const { reject } of batch) reject(error);
     }
@@ -124,7 +125,8 @@ function isSpecial({ headers, serverURL, retries, maxRetries, idempotencyKey }: 
 }
 
 /**
- * The request gets the longest timeout among its calls. It is aborted when all of them have timed out or were aborted.
+ * Returns the signal and the options of a batch's request. The request gets the longest timeout among its calls. It is
+ * aborted when every call has timed out or was aborted.
  */
 function optionsFor(batch: readonly Waiting[]): { signal: AbortSignal; options: CallOptions } {
   const controller = new AbortController();

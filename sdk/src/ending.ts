@@ -15,7 +15,7 @@ export function endingOf(operation: string, timeoutMs: number, signal: AbortSign
       controller.abort(error);
     };
   });
-  ended.catch(() => {}); // it may reject while nothing awaits it, which would be an unhandled rejection
+  ended.catch(() => {}); // otherwise a rejection while nothing awaits `ended` would be unhandled
   const onAbort = () =>
     endWith(new AbortError(`${operation} was aborted by its signal.`, { cause: signal?.reason }));
   const timer =

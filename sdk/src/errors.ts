@@ -3,13 +3,13 @@ import type { ErrorCode } from "./operations.gen.ts";
 const kindOf = Symbol.for("@latchkey/sdk kind of error");
 
 /**
- * The base class of every error of this package. An error of this class itself, and of no subclass, means that an
- * option or input is invalid.
+ * The base class of every error of this package. An error of no subclass means that an option, an input or a call of
+ * this package is wrong.
  */
 export class LatchkeyError extends Error {
   /**
-   * Makes `instanceof` compare the names of classes. An application may load this package twice, as ESM and as
-   * CommonJS, and then has each class twice.
+   * Makes `instanceof` compare the names of classes, because an application that loads this package both as ESM and as
+   * CommonJS has each class twice.
    */
   static override [Symbol.hasInstance](value: unknown): boolean {
     // biome-ignore-start lint/complexity/noThisInStatic: every subclass inherits this method, and `this` is that subclass

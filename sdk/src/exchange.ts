@@ -111,7 +111,7 @@ export function isErrorResponse(body: unknown): body is ErrorResponse {
   });
 }
 
-/** Creates the error from the response's text with secrets masked, so that no field of the error can hold a secret. */
+/** Masks the secrets in the response's text before it creates the error, so no field of the error can hold a secret. */
 function errorFrom({ operation, hide }: Outgoing, { headers, status, text }: Received): Error {
   return errorOfBody(operation, hide()(text), headers, status);
 }
@@ -152,7 +152,7 @@ function unreadable(
   const what = cutOff ? "an incomplete response" : "a response that is not from this API";
   const { origin } = new URL(sent.url);
   return new ResponseFormatError(
-    `${operation} got ${what}, with status ${status}. Check ${origin} and any proxy before it. The response begins: ${text}`,
+    `${operation} got ${what}, with status ${status}. Check ${origin} and any proxy in front of it. The response begins: ${text}`,
     { status, headers, text, cutOff },
   );
 }

@@ -1,4 +1,6 @@
-/** The default `log` of a guard. It ignores the second argument, an error, whose message is part of `message`. */
+/**
+ * The default `log` of a guard. It ignores the error that a guard passes to `log`, because `message` contains its text.
+ */
 export function logLine(message: string): void {
   console.error(message);
 }

@@ -40,7 +40,8 @@ export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
    */
   key?: string | ((request: Request) => string | null | undefined | Promise<string | null | undefined>);
   /**
-   * The client's IP address. A key with an `ipAllowList` is refused without it. `false` sends no address.
+   * The client's IP address. Without an address, the server refuses keys with an `ipAllowList`. `false` sends no
+   * address.
    * @default the address that the framework determines with its setting for trusted proxies; none for Next.js and
    * `guard`
    */
@@ -50,7 +51,8 @@ export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
   /** What to do with requests while the server is unavailable or overloaded. @default "refuse" */
   onUnavailable?: "refuse" | "allow";
   /**
-   * Reuses the verdict of a key for up to `ttlMs` milliseconds, if neither the key nor the guard has limits or credits.
+   * Reuses the verdict of a key for up to `ttlMs` milliseconds, if neither the key nor the guard has limits, quotas or
+   * credits.
    * During that time a revoked key keeps working, and the server does not count its requests as usage.
    * @default no cache
    */
@@ -62,12 +64,13 @@ export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
    */
   rateLimitHeaders?: HeaderChoice;
   /**
-   * Changes the response to a refused request. Parts that it does not return stay unchanged. The request stays refused.
+   * Changes the response to a refused request. Members that the function does not return stay unchanged. The request
+   * stays refused.
    */
   onRefused?: (refusal: Refusal, request: Request) => Reply | undefined | Promise<Reply | undefined>;
   /**
-   * Called once when verifications begin to fail, and once when they work again. @default `console.error` with
-   * the message
+   * Called once when verifications begin to fail, once when they work again, and when the guard is probably
+   * misconfigured. @default `console.error` with the message
    */
   log?: (message: string, error: LatchkeyError | undefined) => void;
 };

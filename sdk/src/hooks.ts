@@ -11,7 +11,8 @@ export type HookRequest = {
 };
 
 /**
- * How an attempt ended: with a `status`, an `error`, or both. There are both if the server returned an error response.
+ * How an attempt ended: with a `status`, an `error`, or both. It has both if a response arrived that is an error
+ * response or not from the API.
  */
 export type HookOutcome = {
   operation: string;

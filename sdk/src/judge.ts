@@ -78,7 +78,7 @@ function judgingAgain({ rateLimitHeaders: choice = "standard", log = logLine }: 
     if (name !== undefined && !isReported) {
       isReported = true;
       log(
-        `latchkey: this guard names "${name}" without a cost for a key that an earlier guard has verified, so it counts nothing. Set its \`cost\`.`,
+        `latchkey: this guard names "${name}" without a cost. If an earlier guard has verified the key, this guard therefore counts nothing against "${name}". Set the \`cost\` of "${name}".`,
         undefined,
       );
     }

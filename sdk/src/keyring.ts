@@ -18,7 +18,7 @@ export function keyring<Key>(): Keyring<Key> {
       const found = keys.get(request);
       if (found !== undefined) return found.key;
       throw new LatchkeyError(
-        "This request did not pass this guard, so it has no verified key. Call `keyOf` of a guard that the request has passed.",
+        "This request did not pass this guard, so it has no verified key. Call the `keyOf` of a guard that the request has passed.",
       );
     },
   };

@@ -12,8 +12,8 @@ type Known<M extends MetaTypes, Options> = {
 };
 
 /**
- * The type that the option must have: any type if the query names only listed permissions. Otherwise it is the list, so
- * that the compiler's message shows the permissions.
+ * The type that the option must have: any type if the query names only listed permissions. Otherwise it is the union of
+ * the listed permissions, so that the compiler's message shows them.
  */
 type KnownQuery<Value, Permission extends string> = Value extends (...parameters: never[]) => infer Returned
   ? IsKnown<Exclude<Awaited<Returned>, undefined>, Permission> extends true

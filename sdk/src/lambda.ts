@@ -23,7 +23,7 @@ type Result = {
 
 /**
  * Wraps a handler of AWS Lambda: `withKey(latchkey, options, async (event, key, context) => …)`. Only requests with a
- * valid key reach it. Create the client outside the handler, so that its connections outlive one invocation.
+ * valid key reach the handler. Create the client outside the handler, so that its connections outlive one invocation.
  */
 export function withKey<
   M extends MetaTypes,

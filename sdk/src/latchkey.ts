@@ -39,8 +39,8 @@ export function clientClass(createTransport: TransportFactory): LatchkeyConstruc
       checkRuntime(options.allowBrowser === true);
       let known = readOptions(options, createTransport);
       const settings = () => {
-        // The root key is read again at the first call: a build, or a Worker, loads the program before the environment
-        // is set.
+        // The root key is read again at the first call, because a build or a Worker loads the program before the
+        // environment is set.
         if (known.rootKey === "") known = withRootKey(readOptions(options, createTransport));
         return known;
       };

@@ -9,8 +9,9 @@ import { type Wrap, wrapping } from "./web.ts";
 export { type WithKey, withPermission } from "./web.ts";
 
 /**
- * Wraps a route handler. Only requests with a valid key reach it; it finds the key in `request.verifiedKey`. If keys
- * have an `ipAllowList`, set the option `clientIp`, since Next.js does not know the client's address.
+ * Wraps a route handler. Only requests with a valid key reach the handler, which finds the key in
+ * `request.verifiedKey`. If keys have an `ipAllowList`, set the option `clientIp`, because Next.js does not know the
+ * client's address.
  */
 export const withKey: Wrap = wrapping();
 

@@ -71,7 +71,7 @@ export type Top = {
     /** The number of verifications or decisions. */
     count: number;
   }>;
-  /** Events before this time are not part of the counts, since they were not read or are not kept. Unix time in milliseconds. Only for `identifiers`. */
+  /** Events before this time are not part of the counts, because they were not read or are not kept. Unix time in milliseconds. Only for `identifiers`. */
   readSince?: number;
 };
 
@@ -80,7 +80,7 @@ export type AnalyticsUsage = {
   granularity: "minute" | "hour" | "day";
   /** One point for each period in order, also for periods in which nothing happened. At most 2001 items. */
   points: Array<{
-    /** The number of verifications, or of decisions if `namespace` is given. */
+    /** The number of verifications, or of decisions if `namespace` is sent. */
     total: number;
     /** The credits that verifications spent, or the cost that decisions let pass. Reserved credits are added when they are settled, with the settled amount. */
     credits: number;
@@ -91,7 +91,7 @@ export type AnalyticsUsage = {
   }>;
   /** The sums over all points. */
   totals: {
-    /** The number of verifications, or of decisions if `namespace` is given. */
+    /** The number of verifications, or of decisions if `namespace` is sent. */
     total: number;
     /** The credits that verifications spent, or the cost that decisions let pass. Reserved credits are added when they are settled, with the settled amount. */
     credits: number;
@@ -100,7 +100,7 @@ export type AnalyticsUsage = {
   };
   /** The sums of each group, the largest first, at most 1000. Only with `by`. At most 1000 items. */
   groups?: Array<{
-    /** The number of verifications, or of decisions if `namespace` is given. */
+    /** The number of verifications, or of decisions if `namespace` is sent. */
     total: number;
     /** The credits that verifications spent, or the cost that decisions let pass. Reserved credits are added when they are settled, with the settled amount. */
     credits: number;
@@ -124,7 +124,7 @@ export type Api = {
   createdAt?: number;
   /** Whether `apis.deleteApi` refuses to delete the api. */
   deleteProtection?: boolean;
-  /** The prefix of keys that are created without one. Omitted if there is no default. At most 16 characters. */
+  /** The prefix of keys that are created without `prefix`. Omitted if there is no default. At most 16 characters. */
   defaultPrefix?: string;
   /** The number of random bytes in keys that are created without `byteLength`. Omitted if it is the server's default, 16. */
   defaultByteLength?: number;
@@ -143,16 +143,16 @@ export type Identity<M extends MetaTypes = MetaTypes> = {
   ratelimits: Array<{
     /** The rate limit's id. At most 255 characters. */
     id: string;
-    /** The name that a verification uses for it. At most 128 characters. */
+    /** The name by which a verification names the limit. At most 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`. */
     limit: number;
     /** The length of the sliding window in milliseconds. */
     duration: number;
-    /** Whether every verification counts against it without naming it. */
+    /** Whether every verification counts against the limit without naming it. */
     autoApply: boolean;
   }>;
-  /** The credits that the identity's keys share. Omitted if they are unlimited, or if the identity is shown as part of a key. */
+  /** The credits that the identity's keys share. Omitted if they are unlimited, or if the identity is part of a key in the response. */
   credits?: {
     /** The number of credits that verifications may still spend. null: unlimited. */
     remaining: number | null;
@@ -160,21 +160,21 @@ export type Identity<M extends MetaTypes = MetaTypes> = {
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+      /** The number of credits that a refill sets the balance to. Credits that are left are lost. */
       amount: number;
-      /** The day of the month of a monthly refill. In a shorter month, its last day. */
+      /** The day of the month of a monthly refill. In a month without this day, its last day. */
       refillDay?: number;
     };
   };
-  /** The quotas, and what is left of them. Omitted if the identity has no quotas, or if it is shown as part of a key. At most 50 items. */
+  /** The quotas, and what is left of them. Omitted if the identity has no quotas, or if it is part of a key in the response. At most 50 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
     /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
-    /** The unit of the length of a period. */
+    /** The unit in which `every` counts the length of a period. */
     period: "hour" | "day" | "week" | "month" | "year";
-    /** The number of units in a period, such as 3 for a quarter. */
+    /** The length of a period in units of `period`, such as 3 with `month` for a quarter. */
     every: number;
     /** The IANA name of the time zone that the periods follow. At most 64 characters. */
     timeZone: string;
@@ -182,20 +182,20 @@ export type Identity<M extends MetaTypes = MetaTypes> = {
     anchor: "calendar" | "first_use" | number;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
-      /** The most unused units of the limit that the next period gets in addition. */
+      /** The maximum number of unused units of the limit that are carried to the next period. */
       max: number;
     };
-    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. */
     overage: "refuse" | "allow" | number;
-    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+    /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. */
     thresholds: number[];
-    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+    /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. */
     autoApply: boolean;
     /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
     /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
-    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
     resetsAt?: number;
     /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
     grants?: Array<{
@@ -205,7 +205,7 @@ export type Identity<M extends MetaTypes = MetaTypes> = {
       amount: number;
       /** The units of the grant that are left. Held units are not included. */
       remaining: number;
-      /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+      /** When the grant expires. Unix time in milliseconds. Omitted if it never expires. */
       expires?: number;
     }>;
   }>;
@@ -220,19 +220,19 @@ export type IdentitiesState = {
   ratelimits: Array<{
     /** The rate limit's id. At most 255 characters. */
     id: string;
-    /** The name that a verification uses for it. At most 128 characters. */
+    /** The name by which a verification names the limit. At most 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`. */
     limit: number;
     /** The length of the sliding window in milliseconds. */
     duration: number;
-    /** Whether every verification counts against it without naming it. */
+    /** Whether every verification counts against the limit without naming it. */
     autoApply: boolean;
     /** Who has the limit. All keys of an identity share its limits. */
     owner: "key" | "identity";
     /** The cost that counts now. It may exceed a limit that was lowered. */
     used: number;
-    /** The cost that the very next verification may have. */
+    /** The highest cost with which the very next verification passes. */
     remaining: number;
     /** The time at which the window will be empty if nothing more is counted. Unix time in milliseconds. */
     reset: number;
@@ -245,9 +245,9 @@ export type IdentitiesState = {
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+      /** The number of credits that a refill sets the balance to. Credits that are left are lost. */
       amount: number;
-      /** The day of the month of a monthly refill. In a shorter month, its last day. */
+      /** The day of the month of a monthly refill. In a month without this day, its last day. */
       refillDay?: number;
     };
   };
@@ -255,13 +255,13 @@ export type IdentitiesState = {
   nextRefillAt?: number;
   /** The quotas that the identity's keys share, and what is left of them. `[]` if it has none. At most 50 items. */
   quotas: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
     /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
-    /** The unit of the length of a period. */
+    /** The unit in which `every` counts the length of a period. */
     period: "hour" | "day" | "week" | "month" | "year";
-    /** The number of units in a period, such as 3 for a quarter. */
+    /** The length of a period in units of `period`, such as 3 with `month` for a quarter. */
     every: number;
     /** The IANA name of the time zone that the periods follow. At most 64 characters. */
     timeZone: string;
@@ -269,20 +269,20 @@ export type IdentitiesState = {
     anchor: "calendar" | "first_use" | number;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
-      /** The most unused units of the limit that the next period gets in addition. */
+      /** The maximum number of unused units of the limit that are carried to the next period. */
       max: number;
     };
-    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. */
     overage: "refuse" | "allow" | number;
-    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+    /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. */
     thresholds: number[];
-    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+    /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. */
     autoApply: boolean;
     /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
     /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
-    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
     resetsAt?: number;
     /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
     grants?: Array<{
@@ -292,7 +292,7 @@ export type IdentitiesState = {
       amount: number;
       /** The units of the grant that are left. Held units are not included. */
       remaining: number;
-      /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+      /** When the grant expires. Unix time in milliseconds. Omitted if it never expires. */
       expires?: number;
     }>;
   }>;
@@ -303,7 +303,7 @@ export type Key<M extends MetaTypes = MetaTypes> = {
   keyId: string;
   /** The id of the api's keyspace, the set of all its keys. At most 255 characters. */
   keyspaceId?: string;
-  /** The first characters of the key, to recognize it by: the prefix and four more. May be empty for a migrated key. At most 255 characters. */
+  /** The first characters of the key, by which a person can recognize it: the prefix and four more characters. May be empty for a migrated key. At most 255 characters. */
   start: string;
   /** false: every verification of the key returns `DISABLED`. */
   enabled: boolean;
@@ -313,9 +313,9 @@ export type Key<M extends MetaTypes = MetaTypes> = {
   name?: string;
   /** The key's own metadata. Omitted if it has none. At most 100 members. */
   meta?: KeyMeta<M>;
-  /** When the key was last changed. Unix time in milliseconds. Omitted if it never was. */
+  /** When the key was last changed. Unix time in milliseconds. Omitted if it was never changed. */
   updatedAt?: number;
-  /** When the key was last verified. Unix time in milliseconds. Omitted if it never was. */
+  /** When the key was last verified. Unix time in milliseconds. Omitted if it was never verified. */
   lastUsedAt?: number;
   /** When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires. */
   expires?: number;
@@ -331,36 +331,36 @@ export type Key<M extends MetaTypes = MetaTypes> = {
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+      /** The number of credits that a refill sets the balance to. Credits that are left are lost. */
       amount: number;
-      /** The day of the month of a monthly refill. In a shorter month, its last day. */
+      /** The day of the month of a monthly refill. In a month without this day, its last day. */
       refillDay?: number;
     };
   };
-  /** The identity that the key belongs to. Omitted if there is not one. */
+  /** The identity that the key belongs to. Omitted if the key belongs to none. */
   identity?: Identity<M>;
   /** The key's own rate limits, without those of its identity. Omitted if it has none. At most 50 items. */
   ratelimits?: Array<{
     /** The rate limit's id. At most 255 characters. */
     id: string;
-    /** The name that a verification uses for it. At most 128 characters. */
+    /** The name by which a verification names the limit. At most 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`. */
     limit: number;
     /** The length of the sliding window in milliseconds. */
     duration: number;
-    /** Whether every verification counts against it without naming it. */
+    /** Whether every verification counts against the limit without naming it. */
     autoApply: boolean;
   }>;
-  /** The key's own quotas, and what is left of them, in the response of `keys.getKey`. Omitted if it has none. At most 50 items. */
+  /** The key's own quotas, and what is left of them. Omitted if the key has no quotas, and in all responses but that of `keys.getKey`. At most 50 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
     /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
-    /** The unit of the length of a period. */
+    /** The unit in which `every` counts the length of a period. */
     period: "hour" | "day" | "week" | "month" | "year";
-    /** The number of units in a period, such as 3 for a quarter. */
+    /** The length of a period in units of `period`, such as 3 with `month` for a quarter. */
     every: number;
     /** The IANA name of the time zone that the periods follow. At most 64 characters. */
     timeZone: string;
@@ -368,20 +368,20 @@ export type Key<M extends MetaTypes = MetaTypes> = {
     anchor: "calendar" | "first_use" | number;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
-      /** The most unused units of the limit that the next period gets in addition. */
+      /** The maximum number of unused units of the limit that are carried to the next period. */
       max: number;
     };
-    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. */
     overage: "refuse" | "allow" | number;
-    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+    /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. */
     thresholds: number[];
-    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+    /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. */
     autoApply: boolean;
     /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
     /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
-    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
     resetsAt?: number;
     /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
     grants?: Array<{
@@ -391,7 +391,7 @@ export type Key<M extends MetaTypes = MetaTypes> = {
       amount: number;
       /** The units of the grant that are left. Held units are not included. */
       remaining: number;
-      /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+      /** When the grant expires. Unix time in milliseconds. Omitted if it never expires. */
       expires?: number;
     }>;
   }>;
@@ -408,19 +408,19 @@ export type KeysState = {
   ratelimits: Array<{
     /** The rate limit's id. At most 255 characters. */
     id: string;
-    /** The name that a verification uses for it. At most 128 characters. */
+    /** The name by which a verification names the limit. At most 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`. */
     limit: number;
     /** The length of the sliding window in milliseconds. */
     duration: number;
-    /** Whether every verification counts against it without naming it. */
+    /** Whether every verification counts against the limit without naming it. */
     autoApply: boolean;
     /** Who has the limit. All keys of an identity share its limits. */
     owner: "key" | "identity";
     /** The cost that counts now. It may exceed a limit that was lowered. */
     used: number;
-    /** The cost that the very next verification may have. */
+    /** The highest cost with which the very next verification passes. */
     remaining: number;
     /** The time at which the window will be empty if nothing more is counted. Unix time in milliseconds. */
     reset: number;
@@ -433,21 +433,21 @@ export type KeysState = {
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+      /** The number of credits that a refill sets the balance to. Credits that are left are lost. */
       amount: number;
-      /** The day of the month of a monthly refill. In a shorter month, its last day. */
+      /** The day of the month of a monthly refill. In a month without this day, its last day. */
       refillDay?: number;
     };
   };
   /** The key's own quotas, and what is left of them. `[]` if it has none. At most 50 items. */
   quotas: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
     /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
-    /** The unit of the length of a period. */
+    /** The unit in which `every` counts the length of a period. */
     period: "hour" | "day" | "week" | "month" | "year";
-    /** The number of units in a period, such as 3 for a quarter. */
+    /** The length of a period in units of `period`, such as 3 with `month` for a quarter. */
     every: number;
     /** The IANA name of the time zone that the periods follow. At most 64 characters. */
     timeZone: string;
@@ -455,20 +455,20 @@ export type KeysState = {
     anchor: "calendar" | "first_use" | number;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
-      /** The most unused units of the limit that the next period gets in addition. */
+      /** The maximum number of unused units of the limit that are carried to the next period. */
       max: number;
     };
-    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. */
     overage: "refuse" | "allow" | number;
-    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+    /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. */
     thresholds: number[];
-    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+    /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. */
     autoApply: boolean;
     /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
     /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
-    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
     resetsAt?: number;
     /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
     grants?: Array<{
@@ -478,7 +478,7 @@ export type KeysState = {
       amount: number;
       /** The units of the grant that are left. Held units are not included. */
       remaining: number;
-      /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+      /** When the grant expires. Unix time in milliseconds. Omitted if it never expires. */
       expires?: number;
     }>;
   }>;
@@ -491,9 +491,9 @@ export type Permission = {
   id: string;
   /** A name for people, such as `Read documents`. It need not be unique. At most 512 characters. */
   name: string;
-  /** The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission, a trailing `.*` one or more further segments, any other exactly one segment. At most 128 characters. */
+  /** The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission. At the end, `.*` covers one or more segments. Anywhere else, `*` covers exactly one segment. At most 128 characters. */
   slug: string;
-  /** What it allows, for people. Omitted if it has none. At most 512 characters. */
+  /** What the permission allows, for people. Omitted if it has no description. At most 512 characters. */
   description?: string;
 };
 
@@ -502,7 +502,7 @@ export type Role = {
   id: string;
   /** The role's name, such as `editor`. Unique in the workspace, compared byte for byte. At most 128 characters. */
   name: string;
-  /** What it allows, for people. Omitted if it has none. At most 512 characters. */
+  /** What the role allows, for people. Omitted if it has no description. At most 512 characters. */
   description?: string;
   /** The permissions that the role gives. Omitted if it gives none. */
   permissions?: Permission[];
@@ -552,16 +552,16 @@ export type Status = {
     misses: number;
     /** Memory that cached keys use, in bytes. */
     bytes: number;
-    /** The most that they may use, in bytes. */
+    /** The maximum memory that cached keys may use, in bytes. */
     maxBytes: number;
   };
   /** What is missing from the usage of this node. */
   usage: {
-    /** Single events that were lost since the start. */
+    /** Events of single verifications and decisions that were lost since the start. */
     droppedEvents: number;
-    /** Counts that were lost since the start. */
+    /** Usage counts that were lost since the start. */
     droppedCounts: number;
-    /** Tags that were not counted since the start, because the requests of a workspace had too many different ones. Their events are counted. */
+    /** Tags that were left out of usage events since the start, because their workspace sent too many characters of tags within half a second. The events were recorded without them. */
     droppedTags: number;
     /** Stored events that were deleted since the start to stay within `USAGE_MAX_BYTES`. */
     evictedEvents: number;
@@ -570,47 +570,47 @@ export type Status = {
   settings: Array<{
     /** The environment variable. At most 255 characters. */
     name: string;
-    /** Its value or default, with secrets masked. Empty if it is unset. At most 1000000 characters. */
+    /** The value of the variable, or the default, with secrets masked. Empty if there is neither. At most 1000000 characters. */
     value: string;
-    /** What it sets. At most 1000 characters. */
+    /** What the variable sets. At most 1000 characters. */
     description: string;
   }>;
 };
 
 export type Limits = {
-  /** Verifications and rate limit decisions in a month. Always without a limit. */
+  /** Verifications and rate limit decisions in a month. Always null: no limit. */
   apiBillableOperationsCountMaxPerMonth: {
     /** The most that the workspace may have. null: no limit. */
     limit: number | null;
-    /** How much of the limit is used. Only `logdrainsMax` has it. */
+    /** How much of the limit is used. Only in `logdrainsMax`. */
     current?: number;
   };
-  /** Requests in a minute, as `WORKSPACE_REQUESTS_PER_MINUTE` sets it. Above it, requests get 429. */
+  /** Requests in a minute, as `WORKSPACE_REQUESTS_PER_MINUTE` sets it. Requests above the limit get 429. null: no limit. */
   apiRequestsCountMaxPerMinute: {
     /** The most that the workspace may have. null: no limit. */
     limit: number | null;
-    /** How much of the limit is used. Only `logdrainsMax` has it. */
+    /** How much of the limit is used. Only in `logdrainsMax`. */
     current?: number;
   };
-  /** How many days single verifications and decisions are kept, as `USAGE_EVENT_HOURS` sets it, rounded down. */
+  /** How many days the events of single verifications and decisions are kept, as `USAGE_EVENT_HOURS` sets it, rounded down. null: as long as there is space. */
   logsRetentionDaysMax: {
     /** The most that the workspace may have. null: no limit. */
     limit: number | null;
-    /** How much of the limit is used. Only `logdrainsMax` has it. */
+    /** How much of the limit is used. Only in `logdrainsMax`. */
     current?: number;
   };
   /** How many days audit events are kept, as `AUDIT_RETENTION_DAYS` sets it. null: forever. */
   logsAuditRetentionDaysMax: {
     /** The most that the workspace may have. null: no limit. */
     limit: number | null;
-    /** How much of the limit is used. Only `logdrainsMax` has it. */
+    /** How much of the limit is used. Only in `logdrainsMax`. */
     current?: number;
   };
   /** Log drains. Always 0: this server has none. */
   logdrainsMax: {
     /** The most that the workspace may have. null: no limit. */
     limit: number | null;
-    /** How much of the limit is used. Only `logdrainsMax` has it. */
+    /** How much of the limit is used. Only in `logdrainsMax`. */
     current?: number;
   };
 };
@@ -620,7 +620,7 @@ export type WorkspaceUsage = {
   period: {
     /** The first instant of the month. Unix time in milliseconds. */
     start: number;
-    /** The end of the month, itself not included; for the current month, now. Unix time in milliseconds. */
+    /** The end of the month, exclusive; for the current month, now. Unix time in milliseconds. */
     end: number;
   };
   /** The sums over the whole workspace. */
@@ -665,7 +665,7 @@ export type Workspace = {
   name: string;
   /** When the workspace was created. Unix time in milliseconds. */
   createdAt: number;
-  /** The IANA name of the time zone of quotas that name none, such as `Europe/Berlin`. At most 255 characters. */
+  /** The IANA name of the time zone for quotas without a `timeZone`, such as `Europe/Berlin`. At most 255 characters. */
   timeZone: string;
 };
 
@@ -680,7 +680,7 @@ export type GetRatelimitsInput = {
 };
 
 export type GetTopInput = {
-  /** What is ranked. `identifiers` are those of rate limit decisions, and need `ratelimit.*.read_analytics`. */
+  /** What is ranked. `identifiers`: the identifiers of rate limit decisions, which needs `ratelimit.*.read_analytics`. */
   of: "identities" | "keys" | "tags" | "identifiers";
   /** Counts only verifications or decisions with this outcome. Default: all. */
   outcome?: "VALID" | "NOT_FOUND" | "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED" | "PASSED" | "REFUSED" | undefined;
@@ -716,7 +716,7 @@ export type AnalyticsGetUsageInput = {
   end?: number | undefined;
   /** Counts only verifications with exactly this tag. Rate limit decisions have no tags. 1 to 512 characters. */
   tag?: string | undefined;
-  /** Adds `groups`: the sums over the whole time range by api, by outcome or by tag. `api` is only allowed for the whole workspace. The outcome `SETTLED` has the credits of settlements. Its total is 0, since the verifications that reserved the credits are counted already. */
+  /** Adds `groups`: the sums over the whole time range by api, by outcome or by tag. `api` is only allowed for the whole workspace. The outcome `SETTLED` has the credits of settlements. Its total is 0, because the verifications that reserved the credits are counted already. */
   by?: "api" | "outcome" | "tag" | undefined;
   /** `csv` adds the series as CSV text, in `csv`. Default: "json". */
   format?: "json" | "csv" | undefined;
@@ -736,9 +736,9 @@ export type AnalyticsListEventsInput = {
   kind?: "verification" | "ratelimit" | "settlement" | undefined;
   /** Returns only verifications and settlements of the key with this id, even if the key was deleted. 3 to 255 characters. */
   keyId?: string | undefined;
-  /** Returns only verifications of keys of the identity with this id or external id. 1 to 255 characters. */
+  /** Returns only verifications of keys of the identity with this id or external id, and settlements for it. 1 to 255 characters. */
   identity?: string | undefined;
-  /** Returns only verifications of keys of this api. 3 to 255 characters. */
+  /** Returns only verifications and settlements of keys of this api. 3 to 255 characters. */
   apiId?: string | undefined;
   /** Returns only decisions of the rate limit namespace with this name or id. 1 to 512 characters. */
   namespace?: string | undefined;
@@ -746,7 +746,7 @@ export type AnalyticsListEventsInput = {
   identifier?: string | undefined;
   /** Returns only events with this outcome. */
   outcome?: "VALID" | "NOT_FOUND" | "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED" | "PASSED" | "REFUSED" | "SETTLED" | undefined;
-  /** Returns only verifications with exactly this tag. 1 to 512 characters. */
+  /** Returns only verifications with exactly this tag, and their settlements. 1 to 512 characters. */
   tag?: string | undefined;
   /** Returns only the events of the request with this `meta.requestId`. 1 to 255 characters. */
   requestId?: string | undefined;
@@ -791,9 +791,9 @@ export type ApisListKeysInput = {
   cursor?: string | undefined;
   /** Returns only the keys of the identity with this external id. 1 to 255 characters. */
   externalId?: string | undefined;
-  /** true: adds `plaintext`, the whole key, to each key that was created as recoverable. Needs the permission `api.*.decrypt_key`, and a server with a recovery key. Default: false. */
+  /** true: adds `plaintext`, the whole key, to each key that was created as recoverable. Needs the permission `decrypt_key` in the key's api, and a server with a recovery key. Default: false. */
   decrypt?: boolean | undefined;
-  /** Has no effect, since a list is never cached. Accepted for compatibility. Default: false. */
+  /** Has no effect, because lists are never cached. Accepted for compatibility. Default: false. */
   revalidateKeysCache?: boolean | undefined;
 };
 
@@ -804,7 +804,7 @@ export type UpdateApiInput = {
   name?: string | undefined;
   /** true: `apis.deleteApi` refuses to delete the api until the protection is removed. */
   deleteProtection?: boolean | undefined;
-  /** The prefix of keys that are created without one. null removes the default. 1 to 16 characters. */
+  /** The prefix of keys that are created without `prefix`. null removes the default. 1 to 16 characters. */
   defaultPrefix?: string | null | undefined;
   /** The number of random bytes in keys that are created without `byteLength`. null restores the server's default, 16. 16 to 255. */
   defaultByteLength?: number | null | undefined;
@@ -854,20 +854,20 @@ export type ReserveInput = {
   identity?: string | undefined;
   /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId?: string | undefined;
-  /** The units to hold. They are taken now, and what is not used comes back when the hold is settled. 1 to 1000000000000000. */
+  /** The units to hold. They are taken now. Units that are not used come back when the hold is settled. 1 to 1000000000000000. */
   amount: number;
-  /** The quota to hold units of. If omitted, credits are held. 3 to 128 characters. */
+  /** The name of the quota whose units are held. If omitted, credits are held. 3 to 128 characters. */
   quota?: string | undefined;
   /** How long the units are held, in milliseconds: from one second to one day. 1000 to 86400000. */
   ttl: number;
-  /** What happens to a hold that expires before it is settled: it is given back, or charged in full. Default: "release". */
+  /** What happens to the units of a hold that expires before it is settled: they are given back, or charged in full. Default: "release". */
   onExpiry?: "release" | "charge" | undefined;
 };
 
 export type SettleInput = {
   /** The `reservation.id` that `keys.verifyKey` or `credits.reserve` returned. 1 to 255 characters. */
   reservationId: string;
-  /** The units that were really used. 0 to 1000000000000000. */
+  /** The units that were actually used. 0 to 1000000000000000. */
   amount: number;
 };
 
@@ -878,55 +878,55 @@ export type CreateIdentityInput<M extends MetaTypes = MetaTypes> = {
   meta?: IdentityMeta<M> | undefined;
   /** Rate limits with different names, which verifications count against. At most 50 items. */
   ratelimits?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the limit, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`, such as 100. At least 1. */
     limit: number;
     /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
     duration: number;
-    /** true: every verification counts against this limit. false: only a verification that names the limit does. Default: false. */
+    /** true: every verification counts against this limit. false: only a verification that names the limit counts. Default: false. */
     autoApply?: boolean | undefined;
   }> | undefined;
   /** Credits that the identity's keys share. A key that also has credits of its own spends from both. If omitted, they are unlimited. */
   credits?: {
     /** The number of credits that verifications may still spend. null: unlimited. At least 0. */
     remaining: number | null;
-    /** Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits. */
+    /** Sets the balance to `amount` every day or every month. Unlimited credits cannot have a refill. */
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. At least 1. */
+      /** The number of credits that a refill sets the balance to. Credits that are left are lost. At least 1. */
       amount: number;
-      /** The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill. If omitted, the first day. 1 to 31. */
+      /** The day of the month of a monthly refill. In a month without this day, its last day. If omitted, the first day. Send it only for a monthly refill. 1 to 31. */
       refillDay?: number | undefined;
     } | undefined;
   } | undefined;
   /** Quotas with different names: how many units may be used in each hour, day, week, month or year. A rate limit may have the same name as a quota; they are independent. At most 50 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
     name: string;
     /** The units that each period allows. 0: only grants can be spent. 0 to 1000000000000000. */
     limit: number;
-    /** The unit of the length of a period. */
+    /** The unit in which `every` counts the length of a period. */
     period: "hour" | "day" | "week" | "month" | "year";
-    /** The number of units in a period, such as 3 for a quarter. 1 to 366. Default: 1. */
+    /** The length of a period in units of `period`, such as 3 with `month` for a quarter. 1 to 366. Default: 1. */
     every?: number | undefined;
-    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
+    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, because they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
     timeZone?: string | undefined;
     /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. Default: "calendar". */
     anchor?: "calendar" | "first_use" | number | undefined;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
-      /** The most unused units of the limit that the next period gets in addition. 0 to 1000000000000000. */
+      /** The maximum number of unused units of the limit that are carried to the next period. 0 to 1000000000000000. */
       max: number;
     } | undefined;
-    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. Default: "refuse". */
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. Default: "refuse". */
     overage?: "refuse" | "allow" | number | undefined;
-    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. Default: []. */
+    /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. Default: []. */
     thresholds?: number[] | undefined;
-    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
+    /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. Default: false. */
     autoApply?: boolean | undefined;
-    /** true: if a quota of this name exists, it begins anew, with nothing used and nothing carried. Default: false. */
+    /** true: a quota of this name that exists already begins anew, with nothing used and nothing carried. Default: false. */
     restart?: boolean | undefined;
   }> | undefined;
 };
@@ -958,7 +958,7 @@ export type ListIdentitiesInput = {
 export type IdentitiesUpdateCreditsInput = {
   /** The identity's id or its external id. If both match, the id wins. 1 to 255 characters. */
   identity: string;
-  /** `set` makes `value` the balance, `increment` adds it, and `decrement` takes it away, down to 0. Unlimited credits can only be set. */
+  /** `set` makes `value` the balance, `increment` adds `value` to it, and `decrement` takes `value` away, down to 0. Unlimited credits can only be set. */
   operation: "set" | "increment" | "decrement";
   /** A number of credits. Required for `increment` and `decrement`. With `set`, null or no value makes the credits unlimited and removes their refill. At least 0. */
   value?: number | null | undefined;
@@ -971,55 +971,55 @@ export type UpdateIdentityInput<M extends MetaTypes = MetaTypes> = {
   meta?: IdentityMeta<M> | undefined;
   /** Replaces all rate limits of the identity, matched by name: a limit whose name stays keeps its id. `[]` removes them all. At most 50 items. */
   ratelimits?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the limit, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`, such as 100. At least 1. */
     limit: number;
     /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
     duration: number;
-    /** true: every verification counts against this limit. false: only a verification that names the limit does. Default: false. */
+    /** true: every verification counts against this limit. false: only a verification that names the limit counts. Default: false. */
     autoApply?: boolean | undefined;
   }> | undefined;
   /** Changes the credits that the identity's keys share. null: unlimited, without a refill. */
   credits?: {
     /** The number of credits that verifications may still spend. null: unlimited, without a refill. Omitted: unchanged. At least 0. */
     remaining?: number | null | undefined;
-    /** Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits. null removes the refill. Omitted: unchanged. */
+    /** Sets the balance to `amount` every day or every month. Unlimited credits cannot have a refill. null removes the refill. Omitted: unchanged. */
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. At least 1. */
+      /** The number of credits that a refill sets the balance to. Credits that are left are lost. At least 1. */
       amount: number;
-      /** The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill. If omitted, the first day. 1 to 31. */
+      /** The day of the month of a monthly refill. In a month without this day, its last day. If omitted, the first day. Send it only for a monthly refill. 1 to 31. */
       refillDay?: number | undefined;
     } | null | undefined;
   } | null | undefined;
   /** Replaces all quotas of the identity, matched by name: a quota whose name stays keeps what it has used. `[]` removes them all. A quota that is removed and added again within its period is not reset, unless `restart` is true. At most 50 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
     name: string;
     /** The units that each period allows. 0: only grants can be spent. 0 to 1000000000000000. */
     limit: number;
-    /** The unit of the length of a period. */
+    /** The unit in which `every` counts the length of a period. */
     period: "hour" | "day" | "week" | "month" | "year";
-    /** The number of units in a period, such as 3 for a quarter. 1 to 366. Default: 1. */
+    /** The length of a period in units of `period`, such as 3 with `month` for a quarter. 1 to 366. Default: 1. */
     every?: number | undefined;
-    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
+    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, because they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
     timeZone?: string | undefined;
     /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. Default: "calendar". */
     anchor?: "calendar" | "first_use" | number | undefined;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
-      /** The most unused units of the limit that the next period gets in addition. 0 to 1000000000000000. */
+      /** The maximum number of unused units of the limit that are carried to the next period. 0 to 1000000000000000. */
       max: number;
     } | undefined;
-    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. Default: "refuse". */
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. Default: "refuse". */
     overage?: "refuse" | "allow" | number | undefined;
-    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. Default: []. */
+    /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. Default: []. */
     thresholds?: number[] | undefined;
-    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
+    /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. Default: false. */
     autoApply?: boolean | undefined;
-    /** true: if a quota of this name exists, it begins anew, with nothing used and nothing carried. Default: false. */
+    /** true: a quota of this name that exists already begins anew, with nothing used and nothing carried. Default: false. */
     restart?: boolean | undefined;
   }> | undefined;
 };
@@ -1041,7 +1041,7 @@ export type AddRolesInput = {
 export type KeysCreateKeyInput<M extends MetaTypes = MetaTypes> = {
   /** The api's id, as `apis.createApi` returned it. 3 to 255 characters. */
   apiId: string;
-  /** What the key begins with, before a `_`: with `prod`, the key looks like `prod_2cGK…`. Letters, digits and `_`. If omitted, the api's `defaultPrefix` applies, or none. 1 to 16 characters. */
+  /** The text with which the key begins, before a `_`: with `prod`, the key looks like `prod_2cGK…`. Letters, digits and `_`. If omitted, the api's `defaultPrefix` applies, or none. 1 to 16 characters. */
   prefix?: string | undefined;
   /** The number of random bytes in the key. They are written in base58, so 16 bytes become about 22 characters. If omitted, the api's `defaultByteLength` applies, or 16. 16 to 255. */
   byteLength?: number | undefined;
@@ -1059,62 +1059,62 @@ export type KeysCreateKeyInput<M extends MetaTypes = MetaTypes> = {
   expires?: number | undefined;
   /** false: every verification of the key returns `DISABLED`. Default: true. */
   enabled?: boolean | undefined;
-  /** How many verifications the key may still pass, counted by cost. If omitted, they are unlimited. */
+  /** The key's own credits, which its verifications spend. If omitted, they are unlimited. */
   credits?: {
     /** The number of credits that verifications may still spend. null: unlimited. At least 0. */
     remaining: number | null;
-    /** Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits. */
+    /** Sets the balance to `amount` every day or every month. Unlimited credits cannot have a refill. */
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. At least 1. */
+      /** The number of credits that a refill sets the balance to. Credits that are left are lost. At least 1. */
       amount: number;
-      /** The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill. If omitted, the first day. 1 to 31. */
+      /** The day of the month of a monthly refill. In a month without this day, its last day. If omitted, the first day. Send it only for a monthly refill. 1 to 31. */
       refillDay?: number | undefined;
     } | undefined;
   } | undefined;
   /** The only IP addresses from which the keys may be used: 1 to 100 IPv4 or IPv6 addresses and CIDR ranges. A verification whose `ip` is omitted or in none of them is `FORBIDDEN`. IPv4 addresses written as IPv6 (`::ffff:192.0.2.1`) count as IPv4. If both the key and its api have a list, both must have the address. 1 to 100 items. */
   ipAllowList?: string[] | undefined;
-  /** The key's own rate limits. A limit of its identity with the same name is overridden. At most 50 items. */
+  /** The key's own rate limits. Each replaces its identity's limit of the same name. At most 50 items. */
   ratelimits?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the limit, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`, such as 100. At least 1. */
     limit: number;
     /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
     duration: number;
-    /** true: every verification counts against this limit. false: only a verification that names the limit does. Default: false. */
+    /** true: every verification counts against this limit. false: only a verification that names the limit counts. Default: false. */
     autoApply?: boolean | undefined;
   }> | undefined;
-  /** The key's own quotas. Those of its identity count too: both must suffice. At most 50 items. */
+  /** The key's own quotas. Its identity's quotas count too: both must suffice. At most 50 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
     name: string;
     /** The units that each period allows. 0: only grants can be spent. 0 to 1000000000000000. */
     limit: number;
-    /** The unit of the length of a period. */
+    /** The unit in which `every` counts the length of a period. */
     period: "hour" | "day" | "week" | "month" | "year";
-    /** The number of units in a period, such as 3 for a quarter. 1 to 366. Default: 1. */
+    /** The length of a period in units of `period`, such as 3 with `month` for a quarter. 1 to 366. Default: 1. */
     every?: number | undefined;
-    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
+    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, because they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
     timeZone?: string | undefined;
     /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. Default: "calendar". */
     anchor?: "calendar" | "first_use" | number | undefined;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
-      /** The most unused units of the limit that the next period gets in addition. 0 to 1000000000000000. */
+      /** The maximum number of unused units of the limit that are carried to the next period. 0 to 1000000000000000. */
       max: number;
     } | undefined;
-    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. Default: "refuse". */
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. Default: "refuse". */
     overage?: "refuse" | "allow" | number | undefined;
-    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. Default: []. */
+    /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. Default: []. */
     thresholds?: number[] | undefined;
-    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
+    /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. Default: false. */
     autoApply?: boolean | undefined;
-    /** true: if a quota of this name exists, it begins anew, with nothing used and nothing carried. Default: false. */
+    /** true: a quota of this name that exists already begins anew, with nothing used and nothing carried. Default: false. */
     restart?: boolean | undefined;
   }> | undefined;
-  /** true: stores the key encrypted, so that `keys.getKey` and `apis.listKeys` can show it again with `decrypt`. Needs the permission `api.*.encrypt_key`, and a server with a recovery key. false: the server stores only a hash of the key. Default: false. */
+  /** true: stores the key encrypted, so that `keys.getKey` and `apis.listKeys` can show it again with `decrypt`. Needs the permission `encrypt_key` in the api, and a server with a recovery key. false: the server stores only a hash of the key. Default: false. */
   recoverable?: boolean | undefined;
 };
 
@@ -1128,67 +1128,67 @@ export type KeysDeleteKeyInput = {
 export type ExplainInput = {
   /** The whole key, exactly as it was issued, such as `prod_2cGKbMxRyIzhCxo1Idjz8q`. Send exactly one of `key`, `keyHash`, `keyId` and `requestId`. 1 to 512 characters. */
   key?: string | undefined;
-  /** Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by one. They do not affect the outcome. At most 20 items. */
+  /** Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by tag. Tags do not affect the outcome. At most 20 items. */
   tags?: string[] | undefined;
   /** A permission query that the key must satisfy: permissions joined by AND and OR, such as `documents.read AND (documents.write OR admin)`. AND binds before OR, in upper or lower case, and at most 32 parentheses may be nested. A `*` in the query is literal, while a `*` in a permission of the key is a wildcard. If the key does not satisfy it, the code is `INSUFFICIENT_PERMISSIONS`. 1 to 1000 characters. */
   permissions?: string | undefined;
-  /** What the verification costs, if the key or its identity has limited credits. If omitted, 1 credit. */
+  /** What the verification costs if the key or its identity has limited credits. If omitted, 1 credit. */
   credits?: {
-    /** The number of credits that a valid verification spends. 0 spends nothing, even if none are left. Either this or `reserve`. 0 to 1000000000000. */
+    /** The number of credits that a valid verification spends. 0: nothing is spent, and the verification can pass even if no credits are left. Send either `cost` or `reserve`. 0 to 1000000000000. */
     cost?: number | undefined;
     /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
     reserve?: number | undefined;
     /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
     ttl?: number | undefined;
-    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    /** What happens to the units of a hold that expires before it is settled: they are given back, or charged in full. */
     onExpiry?: "release" | "charge" | undefined;
   } | undefined;
-  /** What the verification costs in quotas of the key or its identity, instead of the one unit of those with `autoApply`. If both have a quota of this name, both must suffice. At most 50 items. */
+  /** What the verification costs in quotas of the key or its identity. For a quota with `autoApply`, this replaces the cost of one unit. If both have a quota of this name, both must suffice. At most 50 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
     name: string;
-    /** The units of the quota that a valid verification uses. 0 uses nothing, even if none are left. Default: 1, unless `reserve` is given. 0 to 1000000000000. */
+    /** The units of the quota that a valid verification uses. 0: nothing is used, and the verification can pass even if no units are left. Default: 1, unless `reserve` is sent. 0 to 1000000000000. */
     cost?: number | undefined;
     /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
     reserve?: number | undefined;
     /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
     ttl?: number | undefined;
-    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    /** What happens to the units of a hold that expires before it is settled: they are given back, or charged in full. */
     onExpiry?: "release" | "charge" | undefined;
   }> | undefined;
-  /** Rate limits with different names to count this verification against, in addition to the stored ones with `autoApply`. If one refuses it, it counts against none. At most 50 items. */
+  /** Rate limits with different names to count this verification against, in addition to the stored limits with `autoApply`. If one limit refuses the verification, it counts against none. At most 50 items. */
   ratelimits?: Array<{
     /** The name of a rate limit of the key or of its identity, such as `requests`, or of one that `limit` and `duration` describe. 3 to 255 characters. */
     name: string;
-    /** How much of the limit this verification uses. 0 reads the state without using any. Default: 1. At least 0. */
+    /** How much of the limit this verification uses. 0: the verification only reads the state. Default: 1. At least 0. */
     cost?: number | undefined;
     /** The highest total cost within any span of `duration`. Overrides the stored limit. Send it together with `duration`. At least 1. */
     limit?: number | undefined;
     /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. Send it together with `limit`. At least 1000. */
     duration?: number | undefined;
   }> | undefined;
-  /** The IP address of who presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without it, or with an address that a list does not have, the code is `FORBIDDEN`. 2 to 64 characters. */
+  /** The IP address of the client that presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without an address, or with an address that a list does not have, the code is `FORBIDDEN`. 2 to 64 characters. */
   ip?: string | undefined;
   /** Only keys of these keyspaces, and so of their apis, are found. Any other key is `NOT_FOUND`, and nothing is counted or spent. 1 to 100 items. */
   keyspaces?: string[] | undefined;
-  /** If false, nothing is counted or spent automatically: only the `ratelimits`, `quotas` and `credits` that this request names, and an omitted `cost` is 0. Use it to check a key again that was already verified for the same request. Default: true. */
+  /** false: counts and spends nothing automatically, only from the `ratelimits`, `quotas` and `credits` that this request names. An omitted `cost` is then 0. Use false to check a key again that was already verified for the same request. Default: true. */
   autoApply?: boolean | undefined;
-  /** The id of the migration that the key came with, if its algorithm is prefixed-api-key. It is needed for the key's first verification, and has no effect on keys that are already known. At most 256 characters. */
+  /** The id of the migration that created the key, if the migration's algorithm is prefixed-api-key. Needed for the key's first verification. It has no effect on keys that were verified before. At most 256 characters. */
   migrationId?: string | undefined;
-  /** The SHA-256 of the whole key in base64url without padding, 43 characters: names a key without sending it. */
+  /** The SHA-256 of the whole key in base64url without padding, 43 characters. It names a key without revealing it. */
   keyHash?: string | undefined;
   /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId?: string | undefined;
-  /** The `meta.requestId` of an earlier verification, to explain it with its key and its fields. The only other field allowed is `at`, and if the request verified several keys, also one that names a key. The server keeps the fields of refused requests, up to 4,096 characters of JSON. Of valid requests, only those that sent nothing but a key can be explained. `ip` is kept only if the key or its api has an `ipAllowList`. 1 to 255 characters. */
+  /** The `meta.requestId` of an earlier verification, which is decided again with its key and its fields. Besides `requestId`, send only `at` and, if the request verified several keys, `keyId`, `keyHash` or `key`. The server keeps the fields of refused requests, up to 4,096 characters of JSON. A valid request can be explained only if it sent nothing but a key. `ip` is kept only if the key or its api has an `ipAllowList`. 1 to 255 characters. */
   requestId?: string | undefined;
-  /** The time for which to decide, if nothing else changes until then. Unix time in milliseconds, not in the past. Default: now. 0 to 4102444800000. */
+  /** The time for which the verification is decided, as if nothing else changed until then. Unix time in milliseconds, not in the past. Default: now. 0 to 4102444800000. */
   at?: number | undefined;
 };
 
 export type GetKeyInput = {
   /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
-  /** true: adds `plaintext`, the whole key, to each key that was created as recoverable. Needs the permission `api.*.decrypt_key`, and a server with a recovery key. Default: false. */
+  /** true: adds `plaintext`, the whole key, to each key that was created as recoverable. Needs the permission `decrypt_key` in the key's api, and a server with a recovery key. Default: false. */
   decrypt?: boolean | undefined;
 };
 
@@ -1203,15 +1203,15 @@ export type KeysListKeysInput = {
   apiId?: string | undefined;
   /** Returns only the keys of the identity with this id or external id. If both match, the id wins. 1 to 255 characters. */
   identity?: string | undefined;
-  /** Returns only keys that are enabled, or only those that are disabled. */
+  /** true: returns only enabled keys. false: returns only disabled keys. */
   enabled?: boolean | undefined;
   /** Returns only keys that have the role with this name or id. 1 to 512 characters. */
   role?: string | undefined;
   /** Returns only keys that have the permission with this slug or id, directly or through a role. 1 to 512 characters. */
   permission?: string | undefined;
-  /** Returns only keys that expire before this time, or have expired. Unix time in milliseconds. 0 to 4102444800000. */
+  /** Returns only keys that expire before this time, also expired keys. Unix time in milliseconds. 0 to 4102444800000. */
   expiresBefore?: number | undefined;
-  /** Returns only keys that were not verified at this time or later, also those that never were. Unix time in milliseconds, not in the future. 0 to 4102444800000. */
+  /** Returns only keys that were not verified at this time or later, also keys that were never verified. Unix time in milliseconds, not in the future. 0 to 4102444800000. */
   unusedSince?: number | undefined;
   /** `created`: by the time of creation. `lastUsed`: by the last verification; keys that were never verified count as verified first. `expires`: by the expiry; keys that never expire count as expiring last. Default: "created". */
   orderBy?: "created" | "lastUsed" | "expires" | undefined;
@@ -1247,59 +1247,59 @@ export type MigrateKeysInput<M extends MetaTypes = MetaTypes> = {
     expires?: number | undefined;
     /** false: every verification of the key returns `DISABLED`. Default: true. */
     enabled?: boolean | undefined;
-    /** How many verifications the key may still pass, counted by cost. If omitted, they are unlimited. */
+    /** The key's own credits, which its verifications spend. If omitted, they are unlimited. */
     credits?: {
       /** The number of credits that verifications may still spend. null: unlimited. At least 0. */
       remaining: number | null;
-      /** Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits. */
+      /** Sets the balance to `amount` every day or every month. Unlimited credits cannot have a refill. */
       refill?: {
         /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
         interval: "daily" | "monthly";
-        /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. At least 1. */
+        /** The number of credits that a refill sets the balance to. Credits that are left are lost. At least 1. */
         amount: number;
-        /** The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill. If omitted, the first day. 1 to 31. */
+        /** The day of the month of a monthly refill. In a month without this day, its last day. If omitted, the first day. Send it only for a monthly refill. 1 to 31. */
         refillDay?: number | undefined;
       } | undefined;
     } | undefined;
     /** The only IP addresses from which the keys may be used: 1 to 100 IPv4 or IPv6 addresses and CIDR ranges. A verification whose `ip` is omitted or in none of them is `FORBIDDEN`. IPv4 addresses written as IPv6 (`::ffff:192.0.2.1`) count as IPv4. If both the key and its api have a list, both must have the address. 1 to 100 items. */
     ipAllowList?: string[] | undefined;
-    /** The key's own rate limits. A limit of its identity with the same name is overridden. At most 50 items. */
+    /** The key's own rate limits. Each replaces its identity's limit of the same name. At most 50 items. */
     ratelimits?: Array<{
-      /** The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
+      /** The name by which a verification names the limit, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
       name: string;
       /** The highest total cost within any span of `duration`, such as 100. At least 1. */
       limit: number;
       /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
       duration: number;
-      /** true: every verification counts against this limit. false: only a verification that names the limit does. Default: false. */
+      /** true: every verification counts against this limit. false: only a verification that names the limit counts. Default: false. */
       autoApply?: boolean | undefined;
     }> | undefined;
-    /** The key's own quotas. Those of its identity count too: both must suffice. At most 50 items. */
+    /** The key's own quotas. Its identity's quotas count too: both must suffice. At most 50 items. */
     quotas?: Array<{
-      /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+      /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
       name: string;
       /** The units that each period allows. 0: only grants can be spent. 0 to 1000000000000000. */
       limit: number;
-      /** The unit of the length of a period. */
+      /** The unit in which `every` counts the length of a period. */
       period: "hour" | "day" | "week" | "month" | "year";
-      /** The number of units in a period, such as 3 for a quarter. 1 to 366. Default: 1. */
+      /** The length of a period in units of `period`, such as 3 with `month` for a quarter. 1 to 366. Default: 1. */
       every?: number | undefined;
-      /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
+      /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, because they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
       timeZone?: string | undefined;
       /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. Default: "calendar". */
       anchor?: "calendar" | "first_use" | number | undefined;
       /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
       rollover?: {
-        /** The most unused units of the limit that the next period gets in addition. 0 to 1000000000000000. */
+        /** The maximum number of unused units of the limit that are carried to the next period. 0 to 1000000000000000. */
         max: number;
       } | undefined;
-      /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. Default: "refuse". */
+      /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. Default: "refuse". */
       overage?: "refuse" | "allow" | number | undefined;
-      /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. Default: []. */
+      /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. Default: []. */
       thresholds?: number[] | undefined;
-      /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
+      /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. Default: false. */
       autoApply?: boolean | undefined;
-      /** true: if a quota of this name exists, it begins anew, with nothing used and nothing carried. Default: false. */
+      /** true: a quota of this name that exists already begins anew, with nothing used and nothing carried. Default: false. */
       restart?: boolean | undefined;
     }> | undefined;
   }>;
@@ -1322,7 +1322,7 @@ export type RemoveRolesInput = {
 export type KeysRerollKeyInput = {
   /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
-  /** How long the old key stays usable, in milliseconds (a duration, not a time), such as 86400000 for one day. 0: it expires at once. 0 to 4102444800000. */
+  /** How long the old key stays usable, in milliseconds (a duration, not a time), such as 86400000 for one day. 0: the old key expires at once. 0 to 4102444800000. */
   expiration: number;
 };
 
@@ -1343,7 +1343,7 @@ export type SetRolesInput = {
 export type KeysUpdateCreditsInput = {
   /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
-  /** `set` makes `value` the balance, `increment` adds it, and `decrement` takes it away, down to 0. Unlimited credits can only be set. */
+  /** `set` makes `value` the balance, `increment` adds `value` to it, and `decrement` takes `value` away, down to 0. Unlimited credits can only be set. */
   operation: "set" | "increment" | "decrement";
   /** A number of credits. Required for `increment` and `decrement`. With `set`, null or no value makes the credits unlimited and removes their refill. At least 0. */
   value?: number | null | undefined;
@@ -1352,7 +1352,7 @@ export type KeysUpdateCreditsInput = {
 export type KeysUpdateKeyInput<M extends MetaTypes = MetaTypes> = {
   /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
-  /** A name for people, such as `Payments, production`. It need not be unique. null removes it. 1 to 255 characters. */
+  /** A name for people, such as `Payments, production`. It need not be unique. null removes the name. 1 to 255 characters. */
   name?: string | null | undefined;
   /** The external id of the identity that the key belongs to, which is created if it does not exist. null unlinks the key from its identity. 1 to 255 characters. */
   externalId?: string | null | undefined;
@@ -1364,53 +1364,53 @@ export type KeysUpdateKeyInput<M extends MetaTypes = MetaTypes> = {
   credits?: {
     /** The number of credits that verifications may still spend. null: unlimited, without a refill. Omitted: unchanged. At least 0. */
     remaining?: number | null | undefined;
-    /** Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits. null removes the refill. Omitted: unchanged. */
+    /** Sets the balance to `amount` every day or every month. Unlimited credits cannot have a refill. null removes the refill. Omitted: unchanged. */
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. At least 1. */
+      /** The number of credits that a refill sets the balance to. Credits that are left are lost. At least 1. */
       amount: number;
-      /** The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill. If omitted, the first day. 1 to 31. */
+      /** The day of the month of a monthly refill. In a month without this day, its last day. If omitted, the first day. Send it only for a monthly refill. 1 to 31. */
       refillDay?: number | undefined;
     } | null | undefined;
   } | null | undefined;
   /** Replaces all rate limits of the key, matched by name: a limit whose name stays keeps its id. `[]` removes them all. At most 50 items. */
   ratelimits?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the limit, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`, such as 100. At least 1. */
     limit: number;
     /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
     duration: number;
-    /** true: every verification counts against this limit. false: only a verification that names the limit does. Default: false. */
+    /** true: every verification counts against this limit. false: only a verification that names the limit counts. Default: false. */
     autoApply?: boolean | undefined;
   }> | undefined;
   /** Replaces all quotas of the key, matched by name: a quota whose name stays keeps what it has used. `[]` removes them all. A quota that is removed and added again within its period is not reset, unless `restart` is true. At most 50 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
     name: string;
     /** The units that each period allows. 0: only grants can be spent. 0 to 1000000000000000. */
     limit: number;
-    /** The unit of the length of a period. */
+    /** The unit in which `every` counts the length of a period. */
     period: "hour" | "day" | "week" | "month" | "year";
-    /** The number of units in a period, such as 3 for a quarter. 1 to 366. Default: 1. */
+    /** The length of a period in units of `period`, such as 3 with `month` for a quarter. 1 to 366. Default: 1. */
     every?: number | undefined;
-    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
+    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, because they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
     timeZone?: string | undefined;
     /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. Default: "calendar". */
     anchor?: "calendar" | "first_use" | number | undefined;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
-      /** The most unused units of the limit that the next period gets in addition. 0 to 1000000000000000. */
+      /** The maximum number of unused units of the limit that are carried to the next period. 0 to 1000000000000000. */
       max: number;
     } | undefined;
-    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. Default: "refuse". */
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. Default: "refuse". */
     overage?: "refuse" | "allow" | number | undefined;
-    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. Default: []. */
+    /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. Default: []. */
     thresholds?: number[] | undefined;
-    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
+    /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. Default: false. */
     autoApply?: boolean | undefined;
-    /** true: if a quota of this name exists, it begins anew, with nothing used and nothing carried. Default: false. */
+    /** true: a quota of this name that exists already begins anew, with nothing used and nothing carried. Default: false. */
     restart?: boolean | undefined;
   }> | undefined;
   /** false: every verification of the key returns `DISABLED`, until it is enabled again. */
@@ -1426,127 +1426,127 @@ export type KeysUpdateKeyInput<M extends MetaTypes = MetaTypes> = {
 export type VerifyKeyInput = {
   /** The whole key, exactly as it was issued, such as `prod_2cGKbMxRyIzhCxo1Idjz8q`. 1 to 512 characters. */
   key: string;
-  /** Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by one. They do not affect the outcome. At most 20 items. */
+  /** Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by tag. Tags do not affect the outcome. At most 20 items. */
   tags?: string[] | undefined;
   /** A permission query that the key must satisfy: permissions joined by AND and OR, such as `documents.read AND (documents.write OR admin)`. AND binds before OR, in upper or lower case, and at most 32 parentheses may be nested. A `*` in the query is literal, while a `*` in a permission of the key is a wildcard. If the key does not satisfy it, the code is `INSUFFICIENT_PERMISSIONS`. 1 to 1000 characters. */
   permissions?: string | undefined;
-  /** What the verification costs, if the key or its identity has limited credits. If omitted, 1 credit. */
+  /** What the verification costs if the key or its identity has limited credits. If omitted, 1 credit. */
   credits?: {
-    /** The number of credits that a valid verification spends. 0 spends nothing, even if none are left. Either this or `reserve`. 0 to 1000000000000. */
+    /** The number of credits that a valid verification spends. 0: nothing is spent, and the verification can pass even if no credits are left. Send either `cost` or `reserve`. 0 to 1000000000000. */
     cost?: number | undefined;
     /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
     reserve?: number | undefined;
     /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
     ttl?: number | undefined;
-    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    /** What happens to the units of a hold that expires before it is settled: they are given back, or charged in full. */
     onExpiry?: "release" | "charge" | undefined;
   } | undefined;
-  /** What the verification costs in quotas of the key or its identity, instead of the one unit of those with `autoApply`. If both have a quota of this name, both must suffice. At most 50 items. */
+  /** What the verification costs in quotas of the key or its identity. For a quota with `autoApply`, this replaces the cost of one unit. If both have a quota of this name, both must suffice. At most 50 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
     name: string;
-    /** The units of the quota that a valid verification uses. 0 uses nothing, even if none are left. Default: 1, unless `reserve` is given. 0 to 1000000000000. */
+    /** The units of the quota that a valid verification uses. 0: nothing is used, and the verification can pass even if no units are left. Default: 1, unless `reserve` is sent. 0 to 1000000000000. */
     cost?: number | undefined;
     /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
     reserve?: number | undefined;
     /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
     ttl?: number | undefined;
-    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    /** What happens to the units of a hold that expires before it is settled: they are given back, or charged in full. */
     onExpiry?: "release" | "charge" | undefined;
   }> | undefined;
-  /** Rate limits with different names to count this verification against, in addition to the stored ones with `autoApply`. If one refuses it, it counts against none. At most 50 items. */
+  /** Rate limits with different names to count this verification against, in addition to the stored limits with `autoApply`. If one limit refuses the verification, it counts against none. At most 50 items. */
   ratelimits?: Array<{
     /** The name of a rate limit of the key or of its identity, such as `requests`, or of one that `limit` and `duration` describe. 3 to 255 characters. */
     name: string;
-    /** How much of the limit this verification uses. 0 reads the state without using any. Default: 1. At least 0. */
+    /** How much of the limit this verification uses. 0: the verification only reads the state. Default: 1. At least 0. */
     cost?: number | undefined;
     /** The highest total cost within any span of `duration`. Overrides the stored limit. Send it together with `duration`. At least 1. */
     limit?: number | undefined;
     /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. Send it together with `limit`. At least 1000. */
     duration?: number | undefined;
   }> | undefined;
-  /** The IP address of who presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without it, or with an address that a list does not have, the code is `FORBIDDEN`. 2 to 64 characters. */
+  /** The IP address of the client that presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without an address, or with an address that a list does not have, the code is `FORBIDDEN`. 2 to 64 characters. */
   ip?: string | undefined;
   /** Only keys of these keyspaces, and so of their apis, are found. Any other key is `NOT_FOUND`, and nothing is counted or spent. 1 to 100 items. */
   keyspaces?: string[] | undefined;
-  /** If false, nothing is counted or spent automatically: only the `ratelimits`, `quotas` and `credits` that this request names, and an omitted `cost` is 0. Use it to check a key again that was already verified for the same request. Default: true. */
+  /** false: counts and spends nothing automatically, only from the `ratelimits`, `quotas` and `credits` that this request names. An omitted `cost` is then 0. Use false to check a key again that was already verified for the same request. Default: true. */
   autoApply?: boolean | undefined;
-  /** The id of the migration that the key came with, if its algorithm is prefixed-api-key. It is needed for the key's first verification, and has no effect on keys that are already known. At most 256 characters. */
+  /** The id of the migration that created the key, if the migration's algorithm is prefixed-api-key. Needed for the key's first verification. It has no effect on keys that were verified before. At most 256 characters. */
   migrationId?: string | undefined;
 };
 
 export type VerifyKeysInput = Array<{
   /** The whole key, exactly as it was issued, such as `prod_2cGKbMxRyIzhCxo1Idjz8q`. 1 to 512 characters. */
   key: string;
-  /** Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by one. They do not affect the outcome. At most 20 items. */
+  /** Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by tag. Tags do not affect the outcome. At most 20 items. */
   tags?: string[] | undefined;
   /** A permission query that the key must satisfy: permissions joined by AND and OR, such as `documents.read AND (documents.write OR admin)`. AND binds before OR, in upper or lower case, and at most 32 parentheses may be nested. A `*` in the query is literal, while a `*` in a permission of the key is a wildcard. If the key does not satisfy it, the code is `INSUFFICIENT_PERMISSIONS`. 1 to 1000 characters. */
   permissions?: string | undefined;
-  /** What the verification costs, if the key or its identity has limited credits. If omitted, 1 credit. */
+  /** What the verification costs if the key or its identity has limited credits. If omitted, 1 credit. */
   credits?: {
-    /** The number of credits that a valid verification spends. 0 spends nothing, even if none are left. Either this or `reserve`. 0 to 1000000000000. */
+    /** The number of credits that a valid verification spends. 0: nothing is spent, and the verification can pass even if no credits are left. Send either `cost` or `reserve`. 0 to 1000000000000. */
     cost?: number | undefined;
     /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
     reserve?: number | undefined;
     /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
     ttl?: number | undefined;
-    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    /** What happens to the units of a hold that expires before it is settled: they are given back, or charged in full. */
     onExpiry?: "release" | "charge" | undefined;
   } | undefined;
-  /** What the verification costs in quotas of the key or its identity, instead of the one unit of those with `autoApply`. If both have a quota of this name, both must suffice. At most 50 items. */
+  /** What the verification costs in quotas of the key or its identity. For a quota with `autoApply`, this replaces the cost of one unit. If both have a quota of this name, both must suffice. At most 50 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
     name: string;
-    /** The units of the quota that a valid verification uses. 0 uses nothing, even if none are left. Default: 1, unless `reserve` is given. 0 to 1000000000000. */
+    /** The units of the quota that a valid verification uses. 0: nothing is used, and the verification can pass even if no units are left. Default: 1, unless `reserve` is sent. 0 to 1000000000000. */
     cost?: number | undefined;
     /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
     reserve?: number | undefined;
     /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
     ttl?: number | undefined;
-    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    /** What happens to the units of a hold that expires before it is settled: they are given back, or charged in full. */
     onExpiry?: "release" | "charge" | undefined;
   }> | undefined;
-  /** Rate limits with different names to count this verification against, in addition to the stored ones with `autoApply`. If one refuses it, it counts against none. At most 50 items. */
+  /** Rate limits with different names to count this verification against, in addition to the stored limits with `autoApply`. If one limit refuses the verification, it counts against none. At most 50 items. */
   ratelimits?: Array<{
     /** The name of a rate limit of the key or of its identity, such as `requests`, or of one that `limit` and `duration` describe. 3 to 255 characters. */
     name: string;
-    /** How much of the limit this verification uses. 0 reads the state without using any. Default: 1. At least 0. */
+    /** How much of the limit this verification uses. 0: the verification only reads the state. Default: 1. At least 0. */
     cost?: number | undefined;
     /** The highest total cost within any span of `duration`. Overrides the stored limit. Send it together with `duration`. At least 1. */
     limit?: number | undefined;
     /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. Send it together with `limit`. At least 1000. */
     duration?: number | undefined;
   }> | undefined;
-  /** The IP address of who presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without it, or with an address that a list does not have, the code is `FORBIDDEN`. 2 to 64 characters. */
+  /** The IP address of the client that presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without an address, or with an address that a list does not have, the code is `FORBIDDEN`. 2 to 64 characters. */
   ip?: string | undefined;
   /** Only keys of these keyspaces, and so of their apis, are found. Any other key is `NOT_FOUND`, and nothing is counted or spent. 1 to 100 items. */
   keyspaces?: string[] | undefined;
-  /** If false, nothing is counted or spent automatically: only the `ratelimits`, `quotas` and `credits` that this request names, and an omitted `cost` is 0. Use it to check a key again that was already verified for the same request. Default: true. */
+  /** false: counts and spends nothing automatically, only from the `ratelimits`, `quotas` and `credits` that this request names. An omitted `cost` is then 0. Use false to check a key again that was already verified for the same request. Default: true. */
   autoApply?: boolean | undefined;
-  /** The id of the migration that the key came with, if its algorithm is prefixed-api-key. It is needed for the key's first verification, and has no effect on keys that are already known. At most 256 characters. */
+  /** The id of the migration that created the key, if the migration's algorithm is prefixed-api-key. Needed for the key's first verification. It has no effect on keys that were verified before. At most 256 characters. */
   migrationId?: string | undefined;
 }>;
 
 export type WhoamiInput = {
   /** The whole key, exactly as it was issued, such as `prod_2cGKbMxRyIzhCxo1Idjz8q`. Send exactly one of `key` and `keyHash`. 1 to 512 characters. */
   key?: string | undefined;
-  /** The SHA-256 of the whole key in base64url without padding, 43 characters: names a key without sending it. */
+  /** The SHA-256 of the whole key in base64url without padding, 43 characters. It names a key without revealing it. */
   keyHash?: string | undefined;
 };
 
 export type CreatePermissionInput = {
   /** A name for people, such as `Read documents`. It need not be unique. 1 to 512 characters. */
   name: string;
-  /** The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission, a trailing `.*` one or more further segments, any other exactly one segment. 1 to 128 characters. */
+  /** The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission. At the end, `.*` covers one or more segments. Anywhere else, `*` covers exactly one segment. 1 to 128 characters. */
   slug: string;
-  /** What it allows, for people. Empty text means no description. At most 512 characters. */
+  /** What it allows, as text for people. Empty text: no description. At most 512 characters. */
   description?: string | undefined;
 };
 
 export type CreateRoleInput = {
   /** The role's name, such as `editor`. Unique in the workspace, compared byte for byte. 1 to 128 characters. */
   name: string;
-  /** What it allows, for people. Empty text means no description. At most 512 characters. */
+  /** What it allows, as text for people. Empty text: no description. At most 512 characters. */
   description?: string | undefined;
   /** The slugs of the permissions that the role gives. A repeated slug counts once. At most 1000 items. */
   permissions?: string[] | undefined;
@@ -1595,7 +1595,7 @@ export type SetRolePermissionsInput = {
   role?: string | undefined;
   /** Another name for `role`. Send only one of the two. 1 to 128 characters. */
   roleId?: string | undefined;
-  /** The slugs of all permissions that the role is to give. A repeated slug counts once. `[]` removes them all. At most 1000 items. */
+  /** The slugs of all permissions that the role then gives. A repeated slug counts once. `[]` removes them all. At most 1000 items. */
   permissions: string[];
 };
 
@@ -1604,9 +1604,9 @@ export type UpdatePermissionInput = {
   permission: string;
   /** The new name. A name for people, such as `Read documents`. It need not be unique. 1 to 512 characters. */
   name?: string | undefined;
-  /** The new slug. The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission, a trailing `.*` one or more further segments, any other exactly one segment. 1 to 128 characters. */
+  /** The new slug. The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission. At the end, `.*` covers one or more segments. Anywhere else, `*` covers exactly one segment. 1 to 128 characters. */
   slug?: string | undefined;
-  /** What it allows, for people. null or empty text removes it. At most 512 characters. */
+  /** What the permission allows, as text for people. null or empty text removes the description. At most 512 characters. */
   description?: string | null | undefined;
 };
 
@@ -1615,7 +1615,7 @@ export type UpdateRoleInput = {
   role: string;
   /** The new name. Unique in the workspace, compared byte for byte. 1 to 128 characters. */
   name?: string | undefined;
-  /** What it allows, for people. null or empty text removes it. At most 512 characters. */
+  /** What the role allows, as text for people. null or empty text removes the description. At most 512 characters. */
   description?: string | null | undefined;
 };
 
@@ -1624,13 +1624,13 @@ export type AdjustInput = {
   identity?: string | undefined;
   /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId?: string | undefined;
-  /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+  /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
   name: string;
-  /** What `used` becomes: the units of the quota used in this period, within the limit and as overage. 0 to 1000000000000000. */
+  /** The new number of units of the quota used in this period, within the limit and as overage. 0 to 1000000000000000. */
   used?: number | undefined;
-  /** Added to the used units; negative to give some back. Use never falls below 0. -1000000000000000 to 1000000000000000. */
+  /** The number to add to the used units. A negative number gives units back. The sum never falls below 0. -1000000000000000 to 1000000000000000. */
   change?: number | undefined;
-  /** Why, for the ledger. 1 to 512 characters. */
+  /** Why, as text for the ledger. 1 to 512 characters. */
   reason?: string | undefined;
 };
 
@@ -1639,13 +1639,13 @@ export type GrantInput = {
   identity?: string | undefined;
   /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId?: string | undefined;
-  /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+  /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
   name: string;
   /** The units to grant. 1 to 1000000000000000. */
   amount: number;
-  /** When the grant expires. Unix time in milliseconds. If omitted, it never does. 0 to 4102444800000. */
+  /** When the grant expires. Unix time in milliseconds. If omitted, the grant never expires. 0 to 4102444800000. */
   expires?: number | undefined;
-  /** Why, for the ledger. 1 to 512 characters. */
+  /** Why, as text for the ledger. 1 to 512 characters. */
   reason?: string | undefined;
 };
 
@@ -1682,7 +1682,7 @@ export type LimitInput = {
   limit: number;
   /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
   duration: number;
-  /** How much of `limit` this request uses. 0 reads the state without using any. At least 0. Default: 1. */
+  /** How much of `limit` this request uses. 0: the request only reads the state. At least 0. Default: 1. */
   cost?: number | undefined;
 };
 
@@ -1715,7 +1715,7 @@ export type MultiLimitInput = Array<{
   limit: number;
   /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
   duration: number;
-  /** How much of `limit` this request uses. 0 reads the state without using any. At least 0. Default: 1. */
+  /** How much of `limit` this request uses. 0: the request only reads the state. At least 0. Default: 1. */
   cost?: number | undefined;
 }>;
 
@@ -1738,11 +1738,11 @@ export type SetOverrideInput = {
 };
 
 export type RootKeysCreateKeyInput = {
-  /** What the root key may do: `<resource>.<id or *>.<action>` each, or `*` for everything except `server.*.read_status`, which only the command line grants. URNs as Unkey writes them (`unkey:v1:<workspace>:<path>#<action>`) are mapped to these. The calling root key must hold each of them. A repeated one counts once. 1 to 1000 items. */
+  /** What the root key may do. Each permission is `<resource>.<id or *>.<action>`, or `*` for everything except `server.*.read_status`, which only the command line grants. A URN as Unkey writes it (`unkey:v1:<workspace>:<path>#<action>`) stands for such permissions. The calling root key must hold each permission. A repeated permission counts once. 1 to 1000 items. */
   permissions: string[];
   /** A name for people, such as `Deployment`. It need not be unique. 1 to 255 characters. */
   name?: string | undefined;
-  /** When the root key expires. Unix time in milliseconds, in the future. null or omitted: never. If the calling root key expires, the new one must expire too, and not later. 0 to 4102444800000. */
+  /** When the root key expires. Unix time in milliseconds, in the future. null or omitted: never. If the calling root key expires, the new root key must expire too, and not later. 0 to 4102444800000. */
   expires?: number | null | undefined;
 };
 
@@ -1761,18 +1761,18 @@ export type RootKeysListKeysInput = {
 export type RootKeysRerollKeyInput = {
   /** The root key's id, as the call that created it returned it. It is not the root key itself. 3 to 255 characters. */
   keyId: string;
-  /** How long the old root key stays valid, in milliseconds. 0 ends it at once, and null keeps its expiry. It never lives longer than before. 0 to 4102444800000. */
+  /** How long the old root key stays valid, in milliseconds. 0: the old root key is invalid at once. null: its expiry does not change. The old root key never stays valid longer than before. 0 to 4102444800000. */
   expiration: number | null;
 };
 
 export type RootKeysUpdateKeyInput = {
   /** The root key's id, as the call that created it returned it. It is not the root key itself. 3 to 255 characters. */
   keyId: string;
-  /** A name for people, such as `Deployment`. It need not be unique. null removes it. 1 to 255 characters. */
+  /** A name for people, such as `Deployment`. It need not be unique. null removes the name. 1 to 255 characters. */
   name?: string | null | undefined;
   /** false: requests with the root key are refused until it is enabled again. */
   enabled?: boolean | undefined;
-  /** Replaces all permissions. What the root key may do: `<resource>.<id or *>.<action>` each, or `*` for everything except `server.*.read_status`, which only the command line grants. URNs as Unkey writes them (`unkey:v1:<workspace>:<path>#<action>`) are mapped to these. The calling root key must hold each of them. A repeated one counts once. At most 1000 items. */
+  /** Replaces all permissions. What the root key may do. Each permission is `<resource>.<id or *>.<action>`, or `*` for everything except `server.*.read_status`, which only the command line grants. A URN as Unkey writes it (`unkey:v1:<workspace>:<path>#<action>`) stands for such permissions. The calling root key must hold each permission. A repeated permission counts once. At most 1000 items. */
   permissions?: string[] | undefined;
 };
 
@@ -1811,20 +1811,20 @@ export type AnalyticsListEventsItem = {
   outcome: string;
   /** What refused the request. Omitted if it passed. */
   why?: {
-    /** The check that refused: `found`, no such key that the caller may verify; `workspace`, it is disabled; `enabled`, the key is disabled; `expiry`, it has expired; `ipAllowList`, the client's address; `permissions`, the key does not satisfy the permission query; `ratelimit`, a limit is exceeded; `credits`, too few are left. */
+    /** The check that refused: `found`, there is no such key, or the caller may not verify it; `workspace`, the workspace is disabled; `enabled`, the key is disabled; `expiry`, the key has expired; `ipAllowList`, the client's address is not allowed; `permissions`, the key does not satisfy the permission query; `ratelimit`, a limit is exceeded; `credits`, too few credits or units of a quota are left. */
     check: "found" | "workspace" | "enabled" | "expiry" | "ipAllowList" | "permissions" | "ratelimit" | "credits";
-    /** The name of the rate limit or of the namespace, as the request wrote it, or the permission query. At most 1000 characters. */
+    /** The name of the rate limit or of the namespace, as the request has it, or the permission query. At most 1000 characters. */
     name?: string;
     /** The limit that was exceeded. */
     limit?: number;
     /** The window of the limit that was exceeded, in milliseconds. */
     duration?: number;
   };
-  /** The `meta.requestId` of the request. For a reservation that was charged at its expiry, the id of the request that reserved. At most 255 characters. */
+  /** The `meta.requestId` of the request. For a reservation that was charged at its expiry, the id of the request that created the reservation. At most 255 characters. */
   requestId: string;
-  /** The credits that the verification spent or the settlement charged, or the cost that the decision let pass. 0 for a verification that reserves: its settlement has them. */
+  /** The credits that the verification spent or the settlement charged, or the cost that the decision let pass. 0 for a verification that reserves credits: the settlement has the credits. */
   credits: number;
-  /** The key's id, also of a deleted key. Omitted if there never was such a key, and for decisions. At most 255 characters. */
+  /** The key's id, also of a deleted key. Omitted if there never was such a key, for decisions, and for settlements of an identity's reservation. At most 255 characters. */
   keyId?: string;
   /** The id of the key's api. At most 255 characters. */
   apiId?: string;
@@ -1858,21 +1858,21 @@ export type DeleteApiData = Record<string, never>;
 export type AuditListEventsItem = {
   /** The event's id. At most 255 characters. */
   id: string;
-  /** When it happened. Unix time in milliseconds. */
+  /** When the change happened. Unix time in milliseconds. */
   time: number;
-  /** What happened, such as `identity.update`. At most 128 characters. */
+  /** The kind of change, such as `identity.update`. At most 128 characters. */
   event: string;
-  /** The id of the root key that did it. At most 255 characters. */
+  /** The id of the root key that made the change. At most 255 characters. */
   actorId: string;
-  /** The id of what was changed. At most 255 characters. */
+  /** The id of the record that was changed. At most 255 characters. */
   targetId: string;
-  /** The names of the fields that changed, or the ids of what was connected. Never values. */
+  /** The names of the fields that changed, or the ids of the records that were connected. Never values. */
   fields: string[];
-  /** The `meta.requestId` of the request that did it. At most 255 characters. */
+  /** The `meta.requestId` of the request that made the change. At most 255 characters. */
   requestId: string;
   /** The IP address of the client. Omitted for a change made on the command line. At most 255 characters. */
   remoteAddress?: string;
-  /** The client's User-Agent header. Omitted if it sent none. At most 512 characters. */
+  /** The client's User-Agent header. Omitted if the client sent none. At most 512 characters. */
   userAgent?: string;
   /** `console` for a change made in the console. Omitted for the API and the command line. */
   via?: "console";
@@ -1881,26 +1881,26 @@ export type AuditListEventsItem = {
 export type ListMovementsItem = {
   /** The movement's id. At most 255 characters. */
   id: string;
-  /** When it happened. Unix time in milliseconds. */
+  /** When the movement happened. Unix time in milliseconds. */
   time: number;
   /** What happened: `grant`, `adjust` of a quota; `set`, `increment`, `decrement`, `refill` of credits; `reset` and `rollover` when a period begins; `threshold` when a percentage of the limit is reached; `settle`, `release`, `expire` of a reservation. */
   kind: "grant" | "adjust" | "set" | "increment" | "decrement" | "refill" | "reset" | "rollover" | "threshold" | "settle" | "release" | "expire";
   /** The name of the quota. Omitted for credits. At most 128 characters. */
   quota?: string;
-  /** The credits or units; for `threshold` the percentage; for `reset` the limit of the new period. */
+  /** The number of credits or units. For `threshold`, the percentage; for `reset`, the limit of the new period. */
   amount: number;
   /** The credits after the movement. Omitted for quotas and unlimited credits. */
   remaining?: number;
-  /** The reason that was given, or the id of the reservation. Omitted if no reason was given. At most 512 characters. */
+  /** The `reason` that the call sent, or the id of the reservation. Omitted if the call sent none. At most 512 characters. */
   reason?: string;
-  /** The id of the root key. Omitted if the server did it by itself. At most 255 characters. */
+  /** The id of the root key that caused the movement. Omitted if the server caused it by itself. At most 255 characters. */
   actorId?: string;
 };
 
 export type ReleaseData = {
   /** The units that were charged. */
   charged: number;
-  /** The units of the hold that were not charged, and so given back. */
+  /** The units of the hold that were given back, because they were not charged. */
   returned: number;
   /** The units that should have been charged, but were not available. */
   shortfall: number;
@@ -1909,9 +1909,9 @@ export type ReleaseData = {
 };
 
 export type ReserveData = {
-  /** false: there is not enough, and nothing was taken. */
+  /** false: not enough is left, and nothing was taken. */
   granted: boolean;
-  /** What is held. Omitted if nothing is. */
+  /** What is held. Omitted if nothing is held. */
   reservation?: {
     /** The hold's id, for `credits.settle` or `credits.release`. At most 255 characters. */
     id: string;
@@ -1925,7 +1925,7 @@ export type ReserveData = {
 export type SettleData = {
   /** The units that were charged. */
   charged: number;
-  /** The units of the hold that were not charged, and so given back. */
+  /** The units of the hold that were given back, because they were not charged. */
   returned: number;
   /** The units that should have been charged, but were not available. */
   shortfall: number;
@@ -1945,9 +1945,9 @@ export type IdentitiesUpdateCreditsData = {
   refill?: {
     /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
     interval: "daily" | "monthly";
-    /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+    /** The number of credits that a refill sets the balance to. Credits that are left are lost. */
     amount: number;
-    /** The day of the month of a monthly refill. In a shorter month, its last day. */
+    /** The day of the month of a monthly refill. In a month without this day, its last day. */
     refillDay?: number;
   };
 };
@@ -1959,9 +1959,9 @@ export type AddRolesData = Role[];
 export type KeysCreateKeyData = {
   /** The new key's id, for all other calls. At most 255 characters. */
   keyId: string;
-  /** The whole key. Store or hand it out now: it is not shown again. At most 512 characters. */
+  /** The whole key. Store it or hand it out now: unless the key is recoverable, it is not shown again. At most 512 characters. */
   key: string;
-  /** What was done as requested but was probably not meant, such as an expiry in the past. One sentence each. Omitted if there is nothing to warn about. */
+  /** What was done as requested but was probably not meant, such as an expiry in the past. One text for each. Omitted if there is nothing to warn about. */
   warnings?: string[];
 };
 
@@ -1972,12 +1972,12 @@ export type ExplainData = {
   verdict: {
     /** Whether the request may pass. */
     valid: boolean;
-    /** The `code` of the verification: `VALID`, or that of the first check that fails. */
+    /** The `code` of the verification: `VALID`, or the code of the first check that fails. */
     code: "VALID" | "NOT_FOUND" | "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED";
   };
   /** The key's id. Omitted if the key was not found. At most 255 characters. */
   keyId?: string;
-  /** The verification that was decided again. Only for a `requestId`. */
+  /** The earlier verification that was decided again. Only if the request has `requestId`. */
   request?: {
     /** The request's id. At most 255 characters. */
     requestId: string;
@@ -1986,9 +1986,9 @@ export type ExplainData = {
     /** The code that the request got. If it is `NOT_FOUND` although the key exists now, the root key of that request may not verify keys of the key's api, or the key was created later. At most 64 characters. */
     outcome: string;
   };
-  /** The time for which this was decided. Unix time in milliseconds. */
+  /** The time for which the checks were decided. Unix time in milliseconds. */
   at: number;
-  /** Every check in the order of a verification, failed or not. */
+  /** Every check in the order of a verification, also those that passed. */
   checks: Array<{
     /** The key exists. If it does not, the code is `NOT_FOUND`. */
     check: "found";
@@ -1998,11 +1998,11 @@ export type ExplainData = {
     why: string;
     /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
     fix?: string;
-    /** When the key or its api was deleted. Unix time in milliseconds. Omitted if neither was, or if it is unknown. */
+    /** When the key or its api was deleted. Unix time in milliseconds. Omitted if neither was deleted, or if the time is unknown. */
     deletedAt?: number;
-    /** The id of the audit event of that deletion. Omitted if it is not stored any more. At most 255 characters. */
+    /** The id of the deletion's audit event. Omitted if the event is not stored any more. At most 255 characters. */
     auditEventId?: string;
-    /** The migration whose id the key's first verification must name. Omitted unless the key waits for it. At most 255 characters. */
+    /** The migration whose id the key's first verification must name. Omitted unless the key waits for its first verification. At most 255 characters. */
     migrationId?: string;
   } | {
     /** The key's workspace is enabled. If it is not, the code is `FORBIDDEN`. */
@@ -2031,10 +2031,10 @@ export type ExplainData = {
     why: string;
     /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
     fix?: string;
-    /** When the key expires. Unix time in milliseconds. Omitted if it never does. */
+    /** When the key expires. Unix time in milliseconds. Omitted if it never expires. */
     expires?: number;
   } | {
-    /** The address is in the IP allow-list of the api or of the key. If it is not, the code is `FORBIDDEN`. Only for lists that are set. */
+    /** The address is in the IP allow-list of the api or of the key. If it is not, the code is `FORBIDDEN`. An api or a key without a list has no such check. */
     check: "ipAllowList";
     /** Whether the check lets the verification pass. */
     passed: boolean;
@@ -2044,7 +2044,7 @@ export type ExplainData = {
     fix?: string;
     /** Who has the list. */
     owner: "api" | "key";
-    /** The address in canonical form. Omitted if the verification has none. At most 255 characters. */
+    /** The address in canonical form. Omitted if the verification has no `ip`. At most 255 characters. */
     ip?: string;
     /** The addresses and ranges that are allowed. */
     ipAllowList: string[];
@@ -2059,7 +2059,7 @@ export type ExplainData = {
     fix?: string;
     /** The permission query. Omitted if the verification has none. At most 50000 characters. */
     query?: string;
-    /** The permissions that the key lacks, of the parts that make the query fail. */
+    /** The permissions that the key lacks, from those parts of the query that make it fail. */
     missing: string[];
     /** The permissions of the key that cover a permission of the query, and how it has them. At most 1000 items. */
     granted: Array<{
@@ -2068,11 +2068,11 @@ export type ExplainData = {
       /** How the key has it: `direct`, or `role:` and the name of the role. At most 50000 characters. */
       via: string;
     }>;
-    /** The parts of the query in reading order, each with whether it passed. */
+    /** The parts of the query in reading order. */
     parts: Array<{
-      /** How deep the part is nested. 0 is the whole query. */
+      /** How deeply the part is nested. 0: the whole query. */
       depth: number;
-      /** `all`: the parts one deeper that follow are joined by AND. `any`: by OR. `permission`: one permission. */
+      /** `all`: the following parts whose `depth` is one more are joined by AND. `any`: they are joined by OR. `permission`: a single permission. */
       kind: "all" | "any" | "permission";
       /** The permission. Only for the kind `permission`. At most 50000 characters. */
       permission?: string;
@@ -2094,7 +2094,7 @@ export type ExplainData = {
     name: string;
     /** Who has the limit. `request`: the request describes it, and it is counted for the key alone. */
     owner: "key" | "identity" | "request";
-    /** Whose limit of the same name does not count because of this one. Omitted if it hides no other. */
+    /** Who has a limit of the same name that does not count because of this limit. Omitted if this limit hides no other limit. */
     hides?: "key" | "identity";
     /** The highest total cost within any span of `duration`. */
     limit?: number;
@@ -2117,7 +2117,7 @@ export type ExplainData = {
     why: string;
     /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
     fix?: string;
-    /** Whose credits they are. Both must suffice. Omitted if they are unlimited. */
+    /** Whose credits they are. If both have limited credits, both must suffice. Omitted if the credits are unlimited. */
     owner?: "key" | "identity";
     /** The credits that are left. Omitted if they are unlimited. */
     remaining?: number;
@@ -2136,7 +2136,7 @@ export type ExplainData = {
     fix?: string;
     /** The quota's name. At most 50000 characters. */
     name: string;
-    /** Whose quota it is. If both have one of this name, both must suffice. */
+    /** Whose quota it is. If both have a quota of this name, both must suffice. */
     owner: "key" | "identity";
     /** The units that each period allows. */
     limit: number;
@@ -2146,7 +2146,7 @@ export type ExplainData = {
     remaining: number;
     /** The units that the verification uses if it is valid. */
     cost: number;
-    /** When the next period begins. Unix time in milliseconds. Omitted if none has begun yet. */
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun yet. */
     resetsAt?: number;
     /** When the check passes if nothing else changes. Unix time in milliseconds. Omitted if it passes now, or if waiting does not help. */
     passesAt?: number;
@@ -2160,7 +2160,7 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
   keyId: string;
   /** The id of the api's keyspace, the set of all its keys. At most 255 characters. */
   keyspaceId?: string;
-  /** The first characters of the key, to recognize it by: the prefix and four more. May be empty for a migrated key. At most 255 characters. */
+  /** The first characters of the key, by which a person can recognize it: the prefix and four more characters. May be empty for a migrated key. At most 255 characters. */
   start: string;
   /** false: every verification of the key returns `DISABLED`. */
   enabled: boolean;
@@ -2170,9 +2170,9 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
   name?: string;
   /** The key's own metadata. Omitted if it has none. At most 100 members. */
   meta?: KeyMeta<M>;
-  /** When the key was last changed. Unix time in milliseconds. Omitted if it never was. */
+  /** When the key was last changed. Unix time in milliseconds. Omitted if it was never changed. */
   updatedAt?: number;
-  /** When the key was last verified. Unix time in milliseconds. Omitted if it never was. */
+  /** When the key was last verified. Unix time in milliseconds. Omitted if it was never verified. */
   lastUsedAt?: number;
   /** When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires. */
   expires?: number;
@@ -2188,36 +2188,36 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+      /** The number of credits that a refill sets the balance to. Credits that are left are lost. */
       amount: number;
-      /** The day of the month of a monthly refill. In a shorter month, its last day. */
+      /** The day of the month of a monthly refill. In a month without this day, its last day. */
       refillDay?: number;
     };
   };
-  /** The identity that the key belongs to. Omitted if there is not one. */
+  /** The identity that the key belongs to. Omitted if the key belongs to none. */
   identity?: Identity<M>;
   /** The key's own rate limits, without those of its identity. Omitted if it has none. At most 50 items. */
   ratelimits?: Array<{
     /** The rate limit's id. At most 255 characters. */
     id: string;
-    /** The name that a verification uses for it. At most 128 characters. */
+    /** The name by which a verification names the limit. At most 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`. */
     limit: number;
     /** The length of the sliding window in milliseconds. */
     duration: number;
-    /** Whether every verification counts against it without naming it. */
+    /** Whether every verification counts against the limit without naming it. */
     autoApply: boolean;
   }>;
-  /** The key's own quotas, and what is left of them, in the response of `keys.getKey`. Omitted if it has none. At most 50 items. */
+  /** The key's own quotas, and what is left of them. Omitted if the key has no quotas, and in all responses but that of `keys.getKey`. At most 50 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
     /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
-    /** The unit of the length of a period. */
+    /** The unit in which `every` counts the length of a period. */
     period: "hour" | "day" | "week" | "month" | "year";
-    /** The number of units in a period, such as 3 for a quarter. */
+    /** The length of a period in units of `period`, such as 3 with `month` for a quarter. */
     every: number;
     /** The IANA name of the time zone that the periods follow. At most 64 characters. */
     timeZone: string;
@@ -2225,20 +2225,20 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
     anchor: "calendar" | "first_use" | number;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
-      /** The most unused units of the limit that the next period gets in addition. */
+      /** The maximum number of unused units of the limit that are carried to the next period. */
       max: number;
     };
-    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. */
     overage: "refuse" | "allow" | number;
-    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+    /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. */
     thresholds: number[];
-    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+    /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. */
     autoApply: boolean;
     /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
     /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
-    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
     resetsAt?: number;
     /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
     grants?: Array<{
@@ -2248,7 +2248,7 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
       amount: number;
       /** The units of the grant that are left. Held units are not included. */
       remaining: number;
-      /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+      /** When the grant expires. Unix time in milliseconds. Omitted if it never expires. */
       expires?: number;
     }>;
   }>;
@@ -2261,7 +2261,7 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
 };
 
 export type MigrateKeysData = {
-  /** The keys that this call, or an earlier call for the same migration, created. They follow the order of the request, but keys in `failed` are left out: match them by `hash`. At most 10000 items. */
+  /** The keys that this call, or an earlier call for the same migration, created. They are in the order of the request, without the keys in `failed`: match them by `hash`. At most 10000 items. */
   migrated: Array<{
     /** The hash, as the request has it. At most 88 characters. */
     hash: string;
@@ -2270,7 +2270,7 @@ export type MigrateKeysData = {
   }>;
   /** The hashes that the workspace already had. Nothing was stored for them. `[]` if all keys were migrated. At most 10000 items. */
   failed: string[];
-  /** What was done as requested but was probably not meant, such as an expiry in the past. One sentence each. Omitted if there is nothing to warn about. */
+  /** What was done as requested but was probably not meant, such as an expiry in the past. One text for each. Omitted if there is nothing to warn about. */
   warnings?: string[];
 };
 
@@ -2281,7 +2281,7 @@ export type RemoveRolesData = Role[];
 export type KeysRerollKeyData = {
   /** The new key's id. At most 255 characters. */
   keyId: string;
-  /** The whole key. Store or hand it out now: it is not shown again. At most 512 characters. */
+  /** The whole key. Store it or hand it out now: unless the key is recoverable, it is not shown again. At most 512 characters. */
   key: string;
 };
 
@@ -2296,15 +2296,15 @@ export type KeysUpdateCreditsData = {
   refill?: {
     /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
     interval: "daily" | "monthly";
-    /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+    /** The number of credits that a refill sets the balance to. Credits that are left are lost. */
     amount: number;
-    /** The day of the month of a monthly refill. In a shorter month, its last day. */
+    /** The day of the month of a monthly refill. In a month without this day, its last day. */
     refillDay?: number;
   };
 };
 
 export type KeysUpdateKeyData = {
-  /** What was done as requested but was probably not meant, such as an expiry in the past. One sentence each. Omitted if there is nothing to warn about. */
+  /** What was done as requested but was probably not meant, such as an expiry in the past. One text for each. Omitted if there is nothing to warn about. */
   warnings?: string[];
 };
 
@@ -2325,11 +2325,11 @@ export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
   expires?: number;
   /** The number of credits left after this verification: of the key or of its identity, whichever has fewer. Omitted if they are unlimited. */
   credits?: number;
-  /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
+  /** Whose credits `credits` are. Omitted if only the key can have limited credits. */
   creditsOwner?: "key" | "identity";
   /** The quotas that this verification used, or would have used if it had been valid. Omitted if the key and its identity have none. At most 100 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
     /** Whose quota it is. If both have a quota of this name, both must suffice. */
     owner: "key" | "identity";
@@ -2339,14 +2339,14 @@ export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
     used: number;
     /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
-    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
     resetsAt?: number;
     /** Whether this quota refused the verification. */
     exceeded: boolean;
     /** The highest threshold, in percent of the limit, that this verification was the first to reach. */
     crossed?: number;
   }>;
-  /** What the verification holds, if it was valid and asked for it. */
+  /** What the verification holds, if it was valid and sent `reserve`. */
   reservation?: {
     /** The hold's id, for `credits.settle` or `credits.release`. At most 255 characters. */
     id: string;
@@ -2361,36 +2361,36 @@ export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
   permissions?: string[];
   /** The names of the key's roles. Omitted if it has none. */
   roles?: string[];
-  /** The identity that the key belongs to. Omitted if there is not one. */
+  /** The identity that the key belongs to. Omitted if the key belongs to none. */
   identity?: Identity<M>;
   /** The rate limits that this verification was counted against. Omitted if it was counted against none. */
   ratelimits?: Array<{
     /** The rate limit's id. Empty for a limit that only the request describes. At most 255 characters. */
     id: string;
-    /** The name that a verification uses for it. At most 128 characters. */
+    /** The name by which a verification names the limit. At most 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`. */
     limit: number;
     /** The length of the sliding window in milliseconds. */
     duration: number;
-    /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
+    /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if the cost is above the limit. Otherwise: when the window is empty. */
     reset: number;
-    /** The cost that the very next verification may still have. */
+    /** The highest cost with which the very next verification passes. */
     remaining: number;
     /** Whether this limit refused the verification. */
     exceeded: boolean;
-    /** Whether every verification counts against it without naming it. */
+    /** Whether every verification counts against the limit without naming it. */
     autoApply: boolean;
   }>;
 } | {
   /** The request must be refused. */
   valid: false;
-  /** No such key that the caller may verify. */
+  /** There is no such key, or the caller may not verify it. */
   code: "NOT_FOUND";
 } | {
   /** The request must be refused. */
   valid: false;
-  /** Why the key was refused: `FORBIDDEN`, its workspace is disabled, or its `ipAllowList` or that of its api does not have `ip`; `INSUFFICIENT_PERMISSIONS`, it does not satisfy `permissions`; `USAGE_EXCEEDED`, it or its identity has too few credits or too little of a quota; `RATE_LIMITED`, a limit in `ratelimits` is exceeded; `DISABLED`; `EXPIRED`. */
+  /** Why the key was refused: `FORBIDDEN`, its workspace is disabled, or the `ipAllowList` of the key or its api does not have `ip`; `INSUFFICIENT_PERMISSIONS`, the key does not satisfy `permissions`; `USAGE_EXCEEDED`, the key or its identity has too few credits or too few units of a quota; `RATE_LIMITED`, a limit in `ratelimits` is exceeded; `DISABLED`; `EXPIRED`. */
   code: "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED";
   /** The key's id. At most 255 characters. */
   keyId: string;
@@ -2402,11 +2402,11 @@ export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
   expires?: number;
   /** The number of credits left after this verification: of the key or of its identity, whichever has fewer. Omitted if they are unlimited. */
   credits?: number;
-  /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
+  /** Whose credits `credits` are. Omitted if only the key can have limited credits. */
   creditsOwner?: "key" | "identity";
   /** The quotas that this verification used, or would have used if it had been valid. Omitted if the key and its identity have none. At most 100 items. */
   quotas?: Array<{
-    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
     /** Whose quota it is. If both have a quota of this name, both must suffice. */
     owner: "key" | "identity";
@@ -2416,14 +2416,14 @@ export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
     used: number;
     /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
-    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
     resetsAt?: number;
     /** Whether this quota refused the verification. */
     exceeded: boolean;
     /** The highest threshold, in percent of the limit, that this verification was the first to reach. */
     crossed?: number;
   }>;
-  /** What the verification holds, if it was valid and asked for it. */
+  /** What the verification holds, if it was valid and sent `reserve`. */
   reservation?: {
     /** The hold's id, for `credits.settle` or `credits.release`. At most 255 characters. */
     id: string;
@@ -2438,19 +2438,19 @@ export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
   ratelimits?: Array<{
     /** The rate limit's id. Empty for a limit that only the request describes. At most 255 characters. */
     id: string;
-    /** The name that a verification uses for it. At most 128 characters. */
+    /** The name by which a verification names the limit. At most 128 characters. */
     name: string;
     /** The highest total cost within any span of `duration`. */
     limit: number;
     /** The length of the sliding window in milliseconds. */
     duration: number;
-    /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
+    /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if the cost is above the limit. Otherwise: when the window is empty. */
     reset: number;
-    /** The cost that the very next verification may still have. */
+    /** The highest cost with which the very next verification passes. */
     remaining: number;
     /** Whether this limit refused the verification. */
     exceeded: boolean;
-    /** Whether every verification counts against it without naming it. */
+    /** Whether every verification counts against the limit without naming it. */
     autoApply: boolean;
   }>;
 };
@@ -2474,11 +2474,11 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
     expires?: number;
     /** The number of credits left after this verification: of the key or of its identity, whichever has fewer. Omitted if they are unlimited. */
     credits?: number;
-    /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
+    /** Whose credits `credits` are. Omitted if only the key can have limited credits. */
     creditsOwner?: "key" | "identity";
     /** The quotas that this verification used, or would have used if it had been valid. Omitted if the key and its identity have none. At most 100 items. */
     quotas?: Array<{
-      /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+      /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
       name: string;
       /** Whose quota it is. If both have a quota of this name, both must suffice. */
       owner: "key" | "identity";
@@ -2488,14 +2488,14 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
       used: number;
       /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
       remaining: number;
-      /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+      /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
       resetsAt?: number;
       /** Whether this quota refused the verification. */
       exceeded: boolean;
       /** The highest threshold, in percent of the limit, that this verification was the first to reach. */
       crossed?: number;
     }>;
-    /** What the verification holds, if it was valid and asked for it. */
+    /** What the verification holds, if it was valid and sent `reserve`. */
     reservation?: {
       /** The hold's id, for `credits.settle` or `credits.release`. At most 255 characters. */
       id: string;
@@ -2510,36 +2510,36 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
     permissions?: string[];
     /** The names of the key's roles. Omitted if it has none. */
     roles?: string[];
-    /** The identity that the key belongs to. Omitted if there is not one. */
+    /** The identity that the key belongs to. Omitted if the key belongs to none. */
     identity?: Identity<M>;
     /** The rate limits that this verification was counted against. Omitted if it was counted against none. */
     ratelimits?: Array<{
       /** The rate limit's id. Empty for a limit that only the request describes. At most 255 characters. */
       id: string;
-      /** The name that a verification uses for it. At most 128 characters. */
+      /** The name by which a verification names the limit. At most 128 characters. */
       name: string;
       /** The highest total cost within any span of `duration`. */
       limit: number;
       /** The length of the sliding window in milliseconds. */
       duration: number;
-      /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
+      /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if the cost is above the limit. Otherwise: when the window is empty. */
       reset: number;
-      /** The cost that the very next verification may still have. */
+      /** The highest cost with which the very next verification passes. */
       remaining: number;
       /** Whether this limit refused the verification. */
       exceeded: boolean;
-      /** Whether every verification counts against it without naming it. */
+      /** Whether every verification counts against the limit without naming it. */
       autoApply: boolean;
     }>;
   } | {
     /** The request must be refused. */
     valid: false;
-    /** No such key that the caller may verify. */
+    /** There is no such key, or the caller may not verify it. */
     code: "NOT_FOUND";
   } | {
     /** The request must be refused. */
     valid: false;
-    /** Why the key was refused: `FORBIDDEN`, its workspace is disabled, or its `ipAllowList` or that of its api does not have `ip`; `INSUFFICIENT_PERMISSIONS`, it does not satisfy `permissions`; `USAGE_EXCEEDED`, it or its identity has too few credits or too little of a quota; `RATE_LIMITED`, a limit in `ratelimits` is exceeded; `DISABLED`; `EXPIRED`. */
+    /** Why the key was refused: `FORBIDDEN`, its workspace is disabled, or the `ipAllowList` of the key or its api does not have `ip`; `INSUFFICIENT_PERMISSIONS`, the key does not satisfy `permissions`; `USAGE_EXCEEDED`, the key or its identity has too few credits or too few units of a quota; `RATE_LIMITED`, a limit in `ratelimits` is exceeded; `DISABLED`; `EXPIRED`. */
     code: "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED";
     /** The key's id. At most 255 characters. */
     keyId: string;
@@ -2551,11 +2551,11 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
     expires?: number;
     /** The number of credits left after this verification: of the key or of its identity, whichever has fewer. Omitted if they are unlimited. */
     credits?: number;
-    /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
+    /** Whose credits `credits` are. Omitted if only the key can have limited credits. */
     creditsOwner?: "key" | "identity";
     /** The quotas that this verification used, or would have used if it had been valid. Omitted if the key and its identity have none. At most 100 items. */
     quotas?: Array<{
-      /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+      /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
       name: string;
       /** Whose quota it is. If both have a quota of this name, both must suffice. */
       owner: "key" | "identity";
@@ -2565,14 +2565,14 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
       used: number;
       /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
       remaining: number;
-      /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+      /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
       resetsAt?: number;
       /** Whether this quota refused the verification. */
       exceeded: boolean;
       /** The highest threshold, in percent of the limit, that this verification was the first to reach. */
       crossed?: number;
     }>;
-    /** What the verification holds, if it was valid and asked for it. */
+    /** What the verification holds, if it was valid and sent `reserve`. */
     reservation?: {
       /** The hold's id, for `credits.settle` or `credits.release`. At most 255 characters. */
       id: string;
@@ -2587,19 +2587,19 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
     ratelimits?: Array<{
       /** The rate limit's id. Empty for a limit that only the request describes. At most 255 characters. */
       id: string;
-      /** The name that a verification uses for it. At most 128 characters. */
+      /** The name by which a verification names the limit. At most 128 characters. */
       name: string;
       /** The highest total cost within any span of `duration`. */
       limit: number;
       /** The length of the sliding window in milliseconds. */
       duration: number;
-      /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
+      /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if the cost is above the limit. Otherwise: when the window is empty. */
       reset: number;
-      /** The cost that the very next verification may still have. */
+      /** The highest cost with which the very next verification passes. */
       remaining: number;
       /** Whether this limit refused the verification. */
       exceeded: boolean;
-      /** Whether every verification counts against it without naming it. */
+      /** Whether every verification counts against the limit without naming it. */
       autoApply: boolean;
     }>;
   };
@@ -2612,11 +2612,11 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
     detail: string;
     /** The HTTP status that this entry alone would get. */
     status: number;
-    /** The address of the error's page. Its last segments identify the error. At most 2048 characters. */
+    /** The URL of the error's page. Its last segments identify the error. At most 2048 characters. */
     type: string;
     /** The places in the entry that are wrong. At most 100 items. */
     errors?: Array<{
-      /** Where in the entry the error is, such as `body.key`, as if the entry were the whole body. At most 65536 characters. */
+      /** Where in the entry the error is, such as `body.key`. Here, `body` is the entry. At most 65536 characters. */
       location: string;
       /** What is wrong there. At most 65536 characters. */
       message: string;
@@ -2643,13 +2643,13 @@ export type DeleteRoleData = Record<string, never>;
 export type SetRolePermissionsData = Permission[];
 
 export type AdjustData = {
-  /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+  /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
   name: string;
   /** The units that each period allows. 0: only grants can be spent. */
   limit: number;
-  /** The unit of the length of a period. */
+  /** The unit in which `every` counts the length of a period. */
   period: "hour" | "day" | "week" | "month" | "year";
-  /** The number of units in a period, such as 3 for a quarter. */
+  /** The length of a period in units of `period`, such as 3 with `month` for a quarter. */
   every: number;
   /** The IANA name of the time zone that the periods follow. At most 64 characters. */
   timeZone: string;
@@ -2657,20 +2657,20 @@ export type AdjustData = {
   anchor: "calendar" | "first_use" | number;
   /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
   rollover?: {
-    /** The most unused units of the limit that the next period gets in addition. */
+    /** The maximum number of unused units of the limit that are carried to the next period. */
     max: number;
   };
-  /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+  /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. */
   overage: "refuse" | "allow" | number;
-  /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+  /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. */
   thresholds: number[];
-  /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+  /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. */
   autoApply: boolean;
   /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
   used: number;
   /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
   remaining: number;
-  /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+  /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
   resetsAt?: number;
   /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
   grants?: Array<{
@@ -2680,19 +2680,19 @@ export type AdjustData = {
     amount: number;
     /** The units of the grant that are left. Held units are not included. */
     remaining: number;
-    /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+    /** When the grant expires. Unix time in milliseconds. Omitted if it never expires. */
     expires?: number;
   }>;
 };
 
 export type GrantData = {
-  /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+  /** The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
   name: string;
   /** The units that each period allows. 0: only grants can be spent. */
   limit: number;
-  /** The unit of the length of a period. */
+  /** The unit in which `every` counts the length of a period. */
   period: "hour" | "day" | "week" | "month" | "year";
-  /** The number of units in a period, such as 3 for a quarter. */
+  /** The length of a period in units of `period`, such as 3 with `month` for a quarter. */
   every: number;
   /** The IANA name of the time zone that the periods follow. At most 64 characters. */
   timeZone: string;
@@ -2700,20 +2700,20 @@ export type GrantData = {
   anchor: "calendar" | "first_use" | number;
   /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
   rollover?: {
-    /** The most unused units of the limit that the next period gets in addition. */
+    /** The maximum number of unused units of the limit that are carried to the next period. */
     max: number;
   };
-  /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+  /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all. */
   overage: "refuse" | "allow" | number;
-  /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+  /** Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it. At most 20 items. */
   thresholds: number[];
-  /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+  /** true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it. */
   autoApply: boolean;
   /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
   used: number;
   /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
   remaining: number;
-  /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+  /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it. */
   resetsAt?: number;
   /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
   grants?: Array<{
@@ -2723,7 +2723,7 @@ export type GrantData = {
     amount: number;
     /** The units of the grant that are left. Held units are not included. */
     remaining: number;
-    /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+    /** When the grant expires. Unix time in milliseconds. Omitted if it never expires. */
     expires?: number;
   }>;
 };
@@ -2735,13 +2735,13 @@ export type DeleteOverrideData = Record<string, never>;
 export type LimitData = {
   /** The limit that was applied: the override's, if one matches, or the request's. */
   limit: number;
-  /** The cost that the very next request may still have. */
+  /** The highest cost with which the very next request passes. */
   remaining: number;
-  /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
+  /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if the cost is above the limit. Otherwise: when the window is empty. */
   reset: number;
   /** The id of the override that was applied. Omitted if none matches. At most 255 characters. */
   overrideId?: string;
-  /** true: the request may pass. false: refuse it. It was not counted. */
+  /** true: the request may pass. false: refuse the request. It was not counted. */
   success: boolean;
 };
 
@@ -2758,9 +2758,9 @@ export type MultiLimitData = {
     passed: boolean;
     /** The limit that was applied: the override's, if one matches, or the request's. */
     limit: number;
-    /** The cost that the very next request may still have. */
+    /** The highest cost with which the very next request passes. */
     remaining: number;
-    /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
+    /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if the cost is above the limit. Otherwise: when the window is empty. */
     reset: number;
     /** The id of the override that was applied. Omitted if none matches. At most 255 characters. */
     overrideId?: string;
@@ -2775,7 +2775,7 @@ export type SetOverrideData = {
 export type RootKeysCreateKeyData = {
   /** The new root key's id. At most 255 characters. */
   keyId: string;
-  /** The whole root key. Store or hand it out now: it is not shown again. At most 512 characters. */
+  /** The whole root key. Store it or hand it out now: it is not shown again. At most 512 characters. */
   key: string;
 };
 
@@ -2786,26 +2786,26 @@ export type RootKeysListKeysItem = {
   keyId: string;
   /** The root key's name. null if it has none. At most 255 characters. */
   name: string | null;
-  /** The first characters of the root key, to recognize it by. May be empty. At most 255 characters. */
+  /** The first characters of the root key, by which a person can recognize it. May be empty. At most 255 characters. */
   start: string;
-  /** The last four characters of the root key. Empty for one that an older version created. At most 255 characters. */
+  /** The last four characters of the root key. Empty for a root key that an older version created. At most 255 characters. */
   end: string;
   /** false: requests with the root key are refused. */
   enabled: boolean;
   /** When the root key was created. Unix time in milliseconds. */
   createdAt: number;
-  /** When a request with the root key was last accepted, to within a few seconds. Unix time in milliseconds. 0 if it never was. */
+  /** When a request with the root key was last accepted, to within a few seconds. Unix time in milliseconds. 0 if the root key was never used. */
   lastUsedAt: number;
   /** When the root key expires. Unix time in milliseconds. null: never. */
   expires: number | null;
-  /** What the root key may do: `<resource>.<id or *>.<action>` each, or `*` for everything. */
+  /** What the root key may do. Each permission is `<resource>.<id or *>.<action>`, or `*` for everything. */
   permissions: string[];
 };
 
 export type RootKeysRerollKeyData = {
   /** The new root key's id. At most 255 characters. */
   keyId: string;
-  /** The whole root key. Store or hand it out now: it is not shown again. At most 512 characters. */
+  /** The whole root key. Store it or hand it out now: it is not shown again. At most 512 characters. */
   key: string;
 };
 
@@ -2815,7 +2815,7 @@ export interface AnalyticsOperations {
   /**
    * Query gateway requests by SQL: not offered by this server.
    *
-   * Always returns the error `analytics_not_configured`, since this server hosts no projects.
+   * Always returns the error `analytics_not_configured`, because this server hosts no projects.
    *
    * Needs the permission `project.*.read_gateway_requests`.
    */
@@ -2831,7 +2831,7 @@ export interface AnalyticsOperations {
   /**
    * Find the identities, keys, tags or identifiers with the most events.
    *
-   * The identities, keys, tags or identifiers with the most events in a time range: who calls most or, with `outcome`, who is refused most. Identities, keys and tags are ranked by the stored counts. Identifiers are ranked by the single events that are still stored, at most about the latest 150,000: `readSince` says how far back these go.
+   * The identities, keys, tags or identifiers with the most events in a time range: who calls most or, with `outcome`, who is refused most. Identities, keys and tags are ranked by the stored counts. Identifiers are ranked by the single events that are still stored, at most about the latest 150,000: `readSince` is the time from which events were read.
    *
    * Needs the permission `api.*.read_analytics`.
    */
@@ -2839,7 +2839,7 @@ export interface AnalyticsOperations {
   /**
    * Query runtime logs by SQL: not offered by this server.
    *
-   * Always returns the error `analytics_not_configured`, since this server hosts no projects.
+   * Always returns the error `analytics_not_configured`, because this server hosts no projects.
    *
    * Needs the permission `project.*.read_runtime_logs`.
    */
@@ -2847,7 +2847,7 @@ export interface AnalyticsOperations {
   /**
    * Count verifications or rate limit decisions over time.
    *
-   * A time series for one key, identity, api or rate limit namespace, or for the whole workspace, with totals by outcome. The series of the workspace includes verifications of unknown keys, and decisions if the caller may read those. Counts by minute are kept for 24 hours, those of keys and identities for 3 hours. Counts by hour are kept for three months, and counts by day for three years. The oldest are deleted earlier if there is no space for them.
+   * A time series for one key, identity, api or rate limit namespace, or for the whole workspace, with totals by outcome. The series of the workspace includes verifications of unknown keys, and decisions if the caller may read decisions. Counts by minute are kept for 24 hours, those of keys and identities for 3 hours. Counts by hour are kept for three months, and counts by day for three years. If there is no space for them, the oldest counts are deleted earlier.
    *
    * Needs the permission `api.*.read_analytics`.
    */
@@ -2863,7 +2863,7 @@ export interface AnalyticsOperations {
   /**
    * List single verifications, settlements and rate limit decisions.
    *
-   * The events that the caller may read, newest first. Verifications need `read_analytics` for the key's api. Verifications of unknown keys, and settlements for identities, need `api.*.read_analytics`. Decisions need `ratelimit.*.read_analytics`. Events are kept as long as there is space for them: the list is complete from `pagination.completeSince` on. Events of other nodes appear within 5 seconds. A page reads a limited number of events. If the filters match few of them, a page may be short, or even empty, although `pagination.hasMore` is true.
+   * The events that the caller may read, newest first. Verifications need `read_analytics` for the key's api. Verifications of unknown keys, and settlements for identities, need `api.*.read_analytics`. Decisions need `ratelimit.*.read_analytics`. Events are kept as long as there is space for them. The list has all events since `pagination.completeSince`. Events of other nodes appear within 5 seconds. A page reads a limited number of events. If few of these events match the filters, a page may be short, or even empty, although `pagination.hasMore` is true.
    *
    * Needs the permission `api.*.read_analytics`.
    */
@@ -2896,7 +2896,7 @@ export interface ApisOperations<M extends MetaTypes = MetaTypes> {
   /**
    * List apis.
    *
-   * The apis that the root key may read, oldest first unless `order` says otherwise. `search` covers the id and the name. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.
+   * The apis that the root key may read, oldest first unless `order` says otherwise. `search` covers the id and the name. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.
    *
    * Needs the permission `api.*.read_api`.
    */
@@ -2904,7 +2904,7 @@ export interface ApisOperations<M extends MetaTypes = MetaTypes> {
   /**
    * List the keys of an api.
    *
-   * All keys of the api, oldest first, disabled and expired ones too. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow.
+   * All keys of the api, oldest first, also disabled and expired keys. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow.
    *
    * Needs the permissions `api.*.read_key` and `api.*.read_api`.
    */
@@ -2923,7 +2923,7 @@ export interface AuditOperations {
   /**
    * List who changed what.
    *
-   * Every change in the workspace, oldest first unless `order` says otherwise. If `event`, `actorId`, `start` or `end` match few events, a page may have fewer items than `limit`, or none, although more follow: `pagination` tells.
+   * Every change in the workspace, oldest first unless `order` says otherwise. If `event`, `actorId`, `start` or `end` match few events, a page may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.
    *
    * Needs the permission `audit.*.read_event`.
    */
@@ -2942,7 +2942,7 @@ export interface CreditsOperations {
   /**
    * Give a reservation back.
    *
-   * Gives all held units back and charges nothing. Units do not come back if their quota's period has ended since the reservation, or if the credits have been refilled or set since. For a day, releasing again returns the first outcome.
+   * Gives all held units back and charges nothing. Units of a quota do not come back if the period of the reservation has ended. Credits do not come back if they were refilled or set after the reservation. Within a day, a repeated release returns the first outcome.
    *
    * Needs the permission `api.*.verify_key`.
    */
@@ -2958,7 +2958,7 @@ export interface CreditsOperations {
   /**
    * Charge a reservation.
    *
-   * Charges what was actually used and gives the rest back. If more was used than was held, the extra is charged as far as the balance allows, and the remainder is the `shortfall`. For a day, settling again with the same amount returns the first outcome; with another amount it fails with 409.
+   * Charges what was actually used and gives the rest back. If more was used than was held, the extra is charged as far as the balance allows, and the remainder is the `shortfall`. Within a day, a repeated call with the same amount returns the first outcome. With another amount, it fails with 409.
    *
    * Needs the permission `api.*.verify_key`.
    */
@@ -2977,7 +2977,7 @@ export interface IdentitiesOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Delete an identity.
    *
-   * This is permanent. The identity's metadata, rate limits, credits and quotas are deleted, and its reservations end. Its keys stay valid without them. The external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so repeating a call with an id cannot delete another identity.
+   * This is permanent. The identity's metadata, rate limits, credits and quotas are deleted, and its reservations end. Its keys stay valid without them. The external id can be used again. Text of the form of an id (`id_` and 22 letters or digits) is never looked up as an external id, so a repeated call with an id cannot delete another identity.
    *
    * Needs the permission `identity.*.delete_identity`.
    */
@@ -2999,7 +2999,7 @@ export interface IdentitiesOperations<M extends MetaTypes = MetaTypes> {
   /**
    * List identities.
    *
-   * All identities, oldest first. `search` covers the id and the external id. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow.
+   * All identities, oldest first. `search` covers the id and the external id. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.
    *
    * Needs the permission `identity.*.read_identity`.
    */
@@ -3015,7 +3015,7 @@ export interface IdentitiesOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Update an identity.
    *
-   * An omitted field stays unchanged. `meta` replaces the whole object. `ratelimits` replaces the whole set, matched by name.
+   * An omitted field stays unchanged. `meta` replaces the whole object. `ratelimits` and `quotas` replace the whole set, matched by name.
    *
    * Needs the permission `identity.*.update_identity`.
    */
@@ -3042,7 +3042,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Create a key.
    *
-   * This response is the only one that shows the key, unless it is recoverable. `externalId` links it to an identity, which is created if it does not exist. An `expires` in the past is accepted, with a warning.
+   * This response is the only one that shows the key, unless it is recoverable. `externalId` links the key to an identity, which is created if it does not exist. An `expires` in the past is accepted, with a warning.
    *
    * Needs the permission `api.*.create_key`.
    */
@@ -3058,7 +3058,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Explain why a key is valid or refused.
    *
-   * Decides what `keys.verifyKey` would return for the same request, and lists every check with what was compared and what would make it pass. With a `requestId`, it decides that request again, by the current state of the key and its counters. Nothing is counted, spent or recorded.
+   * Decides what `keys.verifyKey` would return for the same request, and lists every check: what was compared, and what would make the check pass. With a `requestId`, decides the earlier request again, by the current state of the key and its counters. Nothing is counted, spent or recorded.
    *
    * Needs the permission `api.*.read_key`.
    */
@@ -3072,7 +3072,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * List the keys of all apis.
    *
-   * The keys of the workspace that the root key may read, disabled and expired ones too. `search` covers the name and the start of the key. All filters must match, and a filter that names something missing matches no key. A page reads a bounded number of keys: if few of them match, it has fewer items than `limit`, or none, although more may follow, as `pagination` tells. In an order other than that of creation, a key whose place changes during paging may appear twice or not at all.
+   * The keys of the workspace that the root key may read, also disabled and expired keys. `search` covers the name and the start of the key. All filters must match. A filter that names a record that does not exist matches no key. A page reads a bounded number of keys. If few of these match, the page has fewer items than `limit`, or none, although more may follow: `pagination.hasMore` says so. If `orderBy` is not `created`, a key whose place changes during paging may appear twice or not at all.
    *
    * Needs the permission `api.*.read_key`.
    */
@@ -3088,7 +3088,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Migrate keys from another system, by their hashes.
    *
-   * Each key is migrated whole, or listed in `failed` because the workspace already has its hash. The keys are committed in parts: if the call fails, some of them may have been migrated. Repeat the call to complete the rest, with the same Idempotency-Key or without one. A live key that this migration created earlier from the same item counts as migrated and is returned with its id. If a hash occurs twice in one call, its first item is migrated. Verify these keys with `migrationId`.
+   * Each key is migrated with all its fields, or listed in `failed` because the workspace already has its hash. The keys are committed in parts: if the call fails, some of them may have been migrated. Repeat the call to complete the rest, with the same Idempotency-Key or without any. If this migration created a key earlier from an equal item, and the key still exists, it counts as migrated and is returned with its id. If a hash occurs twice in one call, only its first item is migrated. If the migration's algorithm is prefixed-api-key, verify its keys with `migrationId`.
    *
    * Needs the permission `api.*.create_key`.
    */
@@ -3096,7 +3096,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Remove permissions from a key.
    *
-   * Removes only direct permissions, not those that the key has through roles. Returns the direct permissions that it still has.
+   * Removes only direct permissions, not those that the key has through roles. Returns the direct permissions that the key still has.
    *
    * Needs the permission `api.*.update_key`.
    */
@@ -3112,7 +3112,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Replace a key with a new one.
    *
-   * The new key has the old one's settings and shares its credits and counters. The old key stays usable for `expiration` milliseconds, but never beyond its own expiry. If it is rerolled again within that time, the next key gets the expiry that the old key had before the first reroll. An expired key cannot be rerolled.
+   * The new key has the old key's settings and shares its credits and counters. The old key stays usable for `expiration` milliseconds, but never beyond its own expiry. If the old key is rerolled again within that time, the next key gets the expiry that the old key had before its first reroll. An expired key cannot be rerolled.
    *
    * Needs the permission `api.*.create_key`.
    */
@@ -3134,7 +3134,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Set, add or take away credits.
    *
-   * A key shares its balance with the keys that it was rerolled to, so the change is for all of them.
+   * A key shares its balance with the keys that replaced it in a reroll, so the change applies to all of them.
    *
    * Needs the permission `api.*.update_key`.
    */
@@ -3158,7 +3158,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Verify several keys.
    *
-   * Decides each entry on its own and in order, as `keys.verifyKey` would if the entries were sent one after the other: the same counters, credits, usage and errors. An entry that is invalid fails alone. Only a body that is not an array of 1 to 100 entries fails as a whole. For the request limits of the server and of the workspace, each entry counts as one call.
+   * Decides each entry on its own and in order, as `keys.verifyKey` would if the entries were sent one after the other: with the same effect on counters, credits and usage, and the same errors. If an entry is invalid, only this entry fails. Only a body that is not an array of 1 to 100 entries fails as a whole. For the request limits of the server and of the workspace, each entry counts as one call.
    *
    * Needs the permission `api.*.verify_key`.
    */
@@ -3191,7 +3191,7 @@ export interface PermissionsOperations {
   /**
    * Delete a permission.
    *
-   * This is permanent. Every key and role loses the permission. A reference with the exact shape of an id is never looked up as a slug, so repeating a call with an id cannot delete another permission.
+   * This is permanent. Every key and role loses the permission. Text of the form of an id (`perm_` and 22 letters or digits) is never looked up as a slug, so a repeated call with an id cannot delete another permission.
    *
    * Needs the permission `rbac.*.delete_permission`.
    */
@@ -3199,7 +3199,7 @@ export interface PermissionsOperations {
   /**
    * Delete a role.
    *
-   * This is permanent. Every key loses the role and the permissions that it had through it. A reference with the exact shape of an id is never looked up as a name, so repeating a call with an id cannot delete another role.
+   * This is permanent. Every key loses the role, and the permissions that the role gave it. Text of the form of an id (`role_` and 22 letters or digits) is never looked up as a name, so a repeated call with an id cannot delete another role.
    *
    * Needs the permission `rbac.*.delete_role`.
    */
@@ -3219,7 +3219,7 @@ export interface PermissionsOperations {
   /**
    * List permissions.
    *
-   * All permissions, oldest first. `search` covers id, name, slug and description. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.
+   * All permissions, oldest first. `search` covers id, name, slug and description. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.
    *
    * Needs the permission `rbac.*.read_permission`.
    */
@@ -3227,7 +3227,7 @@ export interface PermissionsOperations {
   /**
    * List roles.
    *
-   * All roles, oldest first. `search` covers id, name and description. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.
+   * All roles, oldest first. `search` covers id, name and description. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.
    *
    * Needs the permission `rbac.*.read_role`.
    */
@@ -3243,7 +3243,7 @@ export interface PermissionsOperations {
   /**
    * Update a permission.
    *
-   * An omitted field stays unchanged. Keys and roles keep it under its new slug.
+   * An omitted field stays unchanged. Keys and roles keep the permission under its new slug.
    *
    * Needs the permission `rbac.*.update_permission`.
    */
@@ -3262,7 +3262,7 @@ export interface QuotasOperations {
   /**
    * Correct what a quota has used.
    *
-   * Sets the units that the current period has used, or changes them by an amount. If you send `used`, units of this period that open reservations already hold are not given back later: the figure you send is taken as final. Units held from grants are still given back.
+   * Sets how many units the current period has used, or changes this number. The `used` that you send is final: units of this period that open reservations hold are not given back to it later. Units that they hold from grants are still given back.
    *
    * Needs the permission `identity.*.update_identity` or `api.*.update_key`.
    */
@@ -3270,7 +3270,7 @@ export interface QuotasOperations {
   /**
    * Grant units on top of a quota.
    *
-   * A top-up. Units that end soonest are spent first: grants that expire before the period ends, then the period's own units, then other grants in order of expiry. An expired grant is lost.
+   * Units that end soonest are spent first: grants that expire before the period ends, then the period's own units, then other grants in the order of their expiry. Unspent units of an expired grant are lost.
    *
    * Needs the permission `identity.*.update_identity` or `api.*.update_key`.
    */
@@ -3281,7 +3281,7 @@ export interface RatelimitOperations {
   /**
    * Delete a rate limit namespace.
    *
-   * This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the name creates another namespace, whose counters start empty. A reference with the exact shape of an id is never looked up as a name, so repeating a call with an id cannot delete another namespace.
+   * This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the same name creates another namespace, whose counters start empty. Text of the form of an id (`rlns_` and 22 letters or digits) is never looked up as a name, so a repeated call with an id cannot delete another namespace.
    *
    * Needs the permission `ratelimit.*.delete_namespace`.
    */
@@ -3303,7 +3303,7 @@ export interface RatelimitOperations {
   /**
    * Read the override that applies to an identifier.
    *
-   * The override for exactly this identifier. If no override has it, the override whose pattern matches, and of several the one with the longest literal part.
+   * Returns the override for exactly this identifier. If it is missing, returns the override whose pattern matches. If several patterns match, the pattern with the longest literal part wins.
    *
    * Needs the permission `ratelimit.*.read_override`.
    */
@@ -3319,7 +3319,7 @@ export interface RatelimitOperations {
   /**
    * List rate limit namespaces.
    *
-   * The namespaces that the root key may read, oldest first unless `order` says otherwise. `search` covers the id and the name. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.
+   * The namespaces that the root key may read, oldest first unless `order` says otherwise. `search` covers the id and the name. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.
    *
    * Needs the permission `ratelimit.*.read_namespace`.
    */
@@ -3349,7 +3349,7 @@ export interface RatelimitOperations {
    */
   renameNamespace(input: RenameNamespaceInput, options?: CallOptions): Call<Result<Namespace>>;
   /**
-   * Override the limit of an identifier, or of those that match a pattern.
+   * Override the limit of an identifier, or of all identifiers that match a pattern.
    *
    * The override replaces the `limit` and `duration` that requests for these identifiers send. An existing override with the same identifier or pattern is replaced.
    *
@@ -3362,7 +3362,7 @@ export interface RootKeysOperations {
   /**
    * Create a root key.
    *
-   * This response is the only one that shows the root key. The new root key cannot have a permission that the calling root key lacks, and cannot expire later.
+   * This response is the only one that shows the root key. The new root key cannot have a permission that the calling root key lacks, and cannot expire later than the calling root key.
    *
    * Needs the permission `root_key.*.create_root_key`.
    */
@@ -3384,9 +3384,9 @@ export interface RootKeysOperations {
    */
   listKeys(input?: RootKeysListKeysInput, options?: CallOptions): PageCall<RootKeysListKeysItem>;
   /**
-   * Replace a root key by a new one.
+   * Replace a root key with a new one.
    *
-   * The new root key has the name, the permissions and the expiry that the old one had before it was first rerolled. The calling root key must hold all of these permissions. To reroll the root key that makes the call, `expiration` must be at least 60000, so that a lost response locks nobody out.
+   * The new root key has the old root key's name and permissions, and the expiry that the old root key had before it was first rerolled. The calling root key must hold all of these permissions. To reroll the root key that makes the call, `expiration` must be at least 60000, so that a lost response locks nobody out.
    *
    * Needs the permission `root_key.*.update_root_key`.
    */
@@ -3394,7 +3394,7 @@ export interface RootKeysOperations {
   /**
    * Update a root key.
    *
-   * An omitted field stays unchanged. The last enabled root key of a workspace with the permission `*` can neither be disabled nor lose it.
+   * An omitted field stays unchanged. The last enabled root key of a workspace with the permission `*` can neither be disabled nor lose this permission.
    *
    * Needs the permission `root_key.*.update_root_key`.
    */
@@ -3405,7 +3405,7 @@ export interface ServerOperations {
   /**
    * Read the state of the server.
    *
-   * For the operator of the server: the state of the node that responds. The permission `*` does not include `server.*.read_status`, since the state concerns every workspace. `latchkey root-key create --permissions 'server.*.read_status'` grants it. A console session has it if it was opened with the login link.
+   * For the operator of the server: the state of the node that responds. The permission `*` does not include `server.*.read_status`, because the state concerns every workspace. `latchkey root-key create --permissions 'server.*.read_status'` creates a root key with this permission. A console session that was opened with the login link has it, too.
    *
    * Needs the permission `server.*.read_status`.
    */
@@ -3424,7 +3424,7 @@ export interface WorkspaceOperations {
   /**
    * Count the verifications and decisions of a month.
    *
-   * Usage as Unkey bills a hosted account for it: verifications that found a valid key, and rate limit decisions that let the call pass. `analytics.getUsage` counts the others too. This server runs no apps and no gateway, so their usage is 0.
+   * Usage as Unkey bills a hosted account for it: verifications that found a valid key, and rate limit decisions that let the call pass. `analytics.getUsage` also counts refusals. This server runs no apps and no gateway, so their usage is 0.
    *
    * Needs the permissions `api.*.read_analytics` and `ratelimit.*.read_analytics`.
    */

@@ -1,10 +1,12 @@
 /**
- * The property in which a client stores its server's URL. It has the same name in every loaded copy of this package.
+ * The property in which a client stores its server's URL. All copies of this package that an application loads use the
+ * same property.
  */
 export const serverOf = Symbol.for("@latchkey/sdk server");
 
 /**
- * Returns a function from a client to an object that all clients of the same server share, such as a circuit breaker.
+ * Returns a function that takes a client, and returns an object that all clients of the same server share, such as a
+ * circuit breaker.
  */
 export function perServer<T>(create: () => T): (client: object) => T {
   const byServer = new Map<string, T>();

@@ -36,7 +36,7 @@ function refusalOf(
   if (verified === undefined) {
     return fault(
       new LatchkeyError(
-        `No guard has verified the request's key before its permission "${permissions}" is checked. Put a guard that verifies keys first.`,
+        `No guard has verified the request's key before its permission "${permissions}" is checked. Put a guard that verifies keys before the guard that checks permissions.`,
       ),
     );
   }

@@ -7,7 +7,7 @@ import type { Verified } from "./verified.ts";
 /** The input of a verification without the key: permissions, limits, costs and so on. */
 export type Question = Omit<VerifyKeyInput, "key">;
 
-/** The options that are not sent to the server. All others are fields of `keys.verifyKey`. */
+/** The options that are not sent to the server. All other options are fields of `keys.verifyKey`. */
 const ownOptions: readonly string[] = [
   "key",
   "apis",
@@ -41,10 +41,10 @@ function evaluated(value: unknown, request: unknown): unknown {
 }
 
 /**
- * Computes what a guard must ask the server about a key that an earlier guard of the same request has verified;
- * undefined if nothing. The guard itself checks permissions, and also `apis` if the earlier verdict shows the key's
- * api. The server counts only the limits and quotas that this guard names, since the earlier guard has counted the
- * others. An omitted cost is 0.
+ * Computes what a guard must ask the server about a key that an earlier guard of the same request has verified. Returns
+ * undefined if the guard need not ask. The guard itself checks permissions, and also `apis` if the earlier verdict
+ * shows the key's api. The server counts only the limits and quotas that this guard names, because the earlier guard
+ * has counted the others. An omitted cost is 0.
  */
 export function furtherQuestion(
   { apis, verdict }: Verified<VerifiedKey>,

@@ -14,8 +14,8 @@ export type Refusal = {
 };
 
 /**
- * What `onRefused` changes in a response. `headers` are added to the response's. If `body` is an object, it is sent
- * as JSON.
+ * What `onRefused` changes in a response. `headers` are added to those of the response. If `body` is an object, it is
+ * sent as JSON.
  */
 export type Reply = {
   status?: number;
@@ -86,7 +86,7 @@ function challenge(error: string): Record<string, string> {
   return { "www-authenticate": `Bearer error="${error}"` };
 }
 
-/** The application's response to a request without a key. `source` is where the guard looks for it. */
+/** The application's response to a request without a key. `source` is where the guard looks for the key. */
 export function missing(source: KeySource): Refusal {
   return refusal(401, "MISSING", `${whereToSend(source)}.`, { "www-authenticate": "Bearer" });
 }
@@ -112,7 +112,7 @@ export function misconfigured(): Refusal {
   return refusal(500, "MISCONFIGURED", detail, {});
 }
 
-/** The response with the changes that `onRefused` returned. */
+/** Returns the refusal with the changes that `onRefused` returned. */
 export function reshaped(refusal: Refusal, { status, headers, body = refusal.body }: Reply = {}): Refusal {
   const own = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
   return {

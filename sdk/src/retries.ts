@@ -3,12 +3,12 @@ import { ApiError, ConnectionError, ResponseFormatError, retryAfterMs } from "./
 
 /** The state of a call after an attempt has failed. */
 export type Progress = {
-  /** the number of attempts before the one that failed */
+  /** the number of attempts before the attempt that failed */
   attempt: number;
   elapsedMs: number;
   timeoutMs: number;
   maxRetries: number;
-  /** whether the operation counts or spends, so that a retry may do so a second time */
+  /** whether the operation counts or spends, so that a retry may count or spend a second time */
   counts: boolean;
   /**
    * the option `failFast`: no retry if nothing listens at the server's address, or if a proxy returns 502, 503 or 504
@@ -54,6 +54,6 @@ function isWorthIt(retries: Backoff, error: unknown, counts: boolean): boolean {
   // A 5xx that the server itself sent means that nothing was changed, except if its code is `outcome_unknown`.
   if (error.status >= 500) return !counts || error.code !== "outcome_unknown";
   if (error.status === 429) return retryTooManyRequests && !counts && askedMs(error) !== undefined;
-  // The server is still executing an earlier attempt of this call, which lost its connection.
+  // An earlier attempt of this call has lost its connection, and the server is still executing that attempt.
   return error.code === "idempotency_in_progress";
 }

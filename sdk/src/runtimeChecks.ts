@@ -43,14 +43,14 @@ export function isServer(): boolean {
 }
 
 /**
- * Whether this is a Cloudflare Worker. Only there the header `CF-Connecting-IP` can be trusted, since Cloudflare
- * sets it.
+ * Whether this is a Cloudflare Worker. Only there can the header `CF-Connecting-IP` be trusted, because there
+ * Cloudflare sets it.
  */
 export function isCloudflare(): boolean {
   return globals.navigator?.userAgent === "Cloudflare-Workers";
 }
 
-/** A document alone does not make a browser: test environments such as jsdom have one too, but run in Node. */
+/** A document alone does not make a browser: test environments such as jsdom have a document, but run in Node. */
 function isBrowser(): boolean {
   return globals.document !== undefined && globals.process?.versions?.["node"] === undefined;
 }

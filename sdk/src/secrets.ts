@@ -7,7 +7,8 @@ const members = new RegExp(`("(?:${secretMembers.join("|")})"\\s*:\\s*")(?:[^"\\
 export type Hide = (text: string) => string;
 
 /**
- * Masks these values, raw and escaped as in JSON, and the value of every JSON member that the API marks as a secret.
+ * Returns a function that masks these values, if they have 8 characters or more, raw and escaped as in JSON. It also
+ * masks the value of every JSON member that the API marks as a secret.
  */
 export function hiding(values: readonly string[]): Hide {
   const known = values

@@ -134,7 +134,7 @@ function jsonOf(operation: string, input: unknown): string {
   }
 }
 
-/** The credential in the headers. It is not the root key if the application has set its own `authorization` header. */
+/** The credential in the headers: the root key, unless the application has set its own `authorization` header. */
 function bearer(headers: Record<string, string>): string[] {
   return [headers["authorization"]?.replace(/^\S+\s+/, "") ?? ""];
 }

@@ -6,12 +6,12 @@ import type { Fetch, Transport } from "./transport.ts";
 
 /** The options of a client. All are optional. Some defaults are environment variables, which are named below. */
 export type LatchkeyOptions = {
-  /** @default LATCHKEY_ROOT_KEY of the environment. If it is not set yet, the first call reads it again. */
+  /** @default LATCHKEY_ROOT_KEY of the environment. If that is not set yet, the first call reads the variable again. */
   rootKey?: string | undefined;
   /** @default LATCHKEY_URL of the environment, else http://127.0.0.1:7070 */
   serverURL?: string | undefined;
   /**
-   * Allows plain http to another host, although anyone on the network path can read the root key.
+   * Allows plain http to a host other than this machine, although anyone on the network path can read the root key.
    * @default true if LATCHKEY_ALLOW_HTTP of the environment is "true"
    */
   allowHttp?: boolean | undefined;
@@ -31,7 +31,8 @@ export type LatchkeyOptions = {
   /** On Node, at most this many connections to a server. @default 64 */
   maxSockets?: number | undefined;
   /**
-   * Collects verifications while one is in flight, then sends them in one request. If none is in flight, sends at once.
+   * Collects verifications while another verification is in flight, then sends them in one request. If no verification
+   * is in flight, sends the next one at once.
    * @default true, but false in a browser and on edge runtimes, where requests cannot share a connection
    */
   coalesce?: boolean | undefined;
@@ -40,13 +41,13 @@ export type LatchkeyOptions = {
   /** Functions that are called before and after each attempt. */
   hooks?: Hooks | undefined;
   /**
-   * Logs each attempt with secrets masked: true for console.debug, or a function that takes a line.
+   * Logs each attempt with secrets masked: true logs with console.debug, and a function is called with each line.
    * @default true if LATCHKEY_DEBUG of the environment is "true"
    */
   debug?: boolean | ((line: string) => void) | undefined;
 };
 
-/** The options of a client or call after validation, with defaults filled in. */
+/** The options of a client or a call after validation, with the defaults filled in. */
 export type Settings = {
   /** empty if it is not set yet */
   rootKey: string;
@@ -72,7 +73,7 @@ export function readOptions(options: LatchkeyOptions, createTransport: Transport
   const rootKey = (options.rootKey ?? environment("LATCHKEY_ROOT_KEY") ?? "").trim();
   if (!/^[!-~]*$/.test(rootKey)) {
     throw new LatchkeyError(
-      "The root key in `rootKey` or LATCHKEY_ROOT_KEY contains a space or a character that is not ASCII.",
+      "The root key in `rootKey` or LATCHKEY_ROOT_KEY contains a space or a character that is not visible ASCII. Copy the whole root key, and nothing else.",
     );
   }
   const allowHttp = options.allowHttp ?? environment("LATCHKEY_ALLOW_HTTP") === "true";

@@ -14,8 +14,8 @@ type SettleOptions = {
 /**
  * Runs `work`, then settles the key's reservation, also if `work` throws. `work` reports the units it has used by
  * calling `use`, and the sum is charged. If it reports none, the reservation is released. If the key has no
- * reservation, only `work` runs. If settling fails, that is logged, the result of `work` is still returned, and the
- * reservation ends after its `ttl`. Errors: those of `work`.
+ * reservation, only `work` runs. If settling fails, the failure is logged, the result of `work` is still returned, and
+ * the reservation ends after its `ttl`. Errors: those of `work`.
  */
 export async function settleAfter<Returned>(
   latchkey: Credits,
@@ -29,7 +29,7 @@ export async function settleAfter<Returned>(
   const use = (amount: number) => {
     if (isOver) {
       throw new LatchkeyError(
-        "The reservation is already settled, so `use` cannot report more units. Await everything that calls it within `work`.",
+        "The reservation is already settled, so `use` cannot report more units. Within `work`, await everything that calls `use`.",
       );
     }
     if (!Number.isSafeInteger(amount) || amount < 0) {

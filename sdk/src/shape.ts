@@ -1,12 +1,10 @@
-/**
- * What a response must consist of: the name of a JSON type, an object with at least these members, or an array of
- * a shape.
- */
+/** What a value must be: of a JSON type, by its name; an object with at least these members; or an array of a shape. */
 export type Shape = string | readonly [Shape] | { readonly [member: string]: Shape };
 
 /**
- * What the client knows about an operation. The marks: `w` writes, so an Idempotency-Key is sent; `c` counts or spends,
- * so a retry may do so twice; `p` returns a page. `data` is the shape of the response's `data`.
+ * What the client knows about an operation. Its marks: `w` means that it writes, so an Idempotency-Key is sent; `c`
+ * that it counts or spends, so a retry may count or spend twice; `p` that it returns a page. `data` is the shape of the
+ * response's `data`.
  */
 export type Row = readonly [marks: string, data?: Shape];
 

@@ -4,7 +4,7 @@ export type Sent = { url: string; headers: Record<string, string>; body: string;
 /** The HTTP response. `isWhole` is false if the connection broke before the end of the body. */
 export type Received = { status: number; headers: Headers; text: string; isWhole: boolean };
 
-/** Sends a request and reads its response. It rejects if no response arrives. It does not follow redirects. */
+/** Sends a request and reads its response. Rejects if no response arrives. Does not follow redirects. */
 export type Transport = (sent: Sent) => Promise<Received>;
 
 /** The part of `fetch` that the client needs. */
@@ -34,7 +34,10 @@ async function read(response: Response): Promise<{ text: string; isWhole: boolea
   }
 }
 
-/** Decodes a body from the parts in which it arrived. Most bodies are one part, which needs no slow Blob. */
+/**
+ * Decodes a body from the parts in which it arrived. Most bodies arrive in one part, which needs no Blob: Blobs are
+ * slow.
+ */
 function decoded(parts: Uint8Array<ArrayBuffer>[]): string | Promise<string> {
   return parts.length === 1 ? new TextDecoder().decode(parts[0]) : new Blob(parts).text();
 }

@@ -5,13 +5,16 @@ type Valid = Extract<VerifyKeyData, { valid: true }>;
 /** Valid verdicts, which a guard may reuse for `ttlMs`. */
 export type VerdictCache = {
   find(client: object, input: VerifyKeyInput): Valid | undefined;
-  /** Stores a verdict, unless the key or guard has limits or credits. `askedAtMs` is when the verification was sent. */
+  /**
+   * Stores a verdict, unless the key or the guard has limits, quotas or credits. `askedAtMs` is when the verification
+   * was sent.
+   */
   store(client: object, input: VerifyKeyInput, verdict: Valid, askedAtMs: number): void;
 };
 
 type Entry = { verdict: Valid; untilMs: number };
 
-/** At most this many verdicts are cached for each client. The oldest is evicted. */
+/** At most this many verdicts are cached for each client. The oldest verdict is evicted. */
 const maxEntries = 10_000;
 
 export function createVerdictCache(ttlMs: number, nowMs: () => number = Date.now): VerdictCache {
@@ -34,11 +37,13 @@ export function createVerdictCache(ttlMs: number, nowMs: () => number = Date.now
   };
 }
 
-function isCounted(input: VerifyKeyInput, { ratelimits = [], credits }: Valid): boolean {
+function isCounted(input: VerifyKeyInput, { ratelimits = [], quotas = [], credits }: Valid): boolean {
   return (
     ratelimits.length > 0 ||
+    quotas.length > 0 ||
     credits !== undefined ||
     input.credits !== undefined ||
-    (input.ratelimits ?? []).length > 0
+    (input.ratelimits ?? []).length > 0 ||
+    (input.quotas ?? []).length > 0
   );
 }

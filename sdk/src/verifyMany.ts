@@ -9,8 +9,8 @@ type SendBatch = (inputs: readonly unknown[], options: CallOptions) => Promise<E
 
 /**
  * Verifies several keys in one request. Returns for each input the result that `keys.verifyKey` would return, or the
- * error that it would throw: a `ResponseFormatError` if the server's verdict does not have the `shape`. Errors: those
- * that concern the whole request.
+ * error that `keys.verifyKey` would throw, such as a `ResponseFormatError` if the verdict does not have the `shape`.
+ * Errors: those that concern the whole request.
  */
 export async function verifyMany(
   send: SendBatch,
@@ -30,7 +30,7 @@ export async function verifyMany(
     }
     const hide = hiding(secretsIn(input));
     if (isErrorResponse(own)) return errorOfBody("keys.verifyKey", hide(text), headers);
-    const message = `keys.verifyKeys returned no outcome for entry ${index}.`;
+    const message = `keys.verifyKeys returned neither a verdict nor an error for entry ${index}. Check any proxy in front of the server.`;
     return new ResponseFormatError(message, {
       status,
       headers,

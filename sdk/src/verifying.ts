@@ -98,7 +98,7 @@ export function limitsOf(verdict: VerifyKeyData) {
   return "ratelimits" in verdict ? (verdict.ratelimits ?? []) : [];
 }
 
-/** Returns a function that decides on a request if verifying its key has failed. It does not log each such request. */
+/** Returns a function that decides on a request whose key could not be verified. It does not log every such request. */
 function failing(options: GuardOptions<never>) {
   const fault = faults(options);
   return (breaker: Breaker, error: LatchkeyError): Pass<undefined> | Refusal => {
@@ -109,8 +109,8 @@ function failing(options: GuardOptions<never>) {
 }
 
 /**
- * Returns a function that refuses requests because the guard is misconfigured. It logs an error only if the error
- * before it had another reason.
+ * Returns a function that refuses requests because the guard is misconfigured. It logs an error only if the previous
+ * error had another reason.
  */
 export function faults({ log = logLine }: Pick<GuardOptions<never>, "log">) {
   let last = "";

@@ -3,5 +3,5 @@ import { type Wrap, wrapping } from "./web.ts";
 
 export { type WithKey, withPermission } from "./web.ts";
 
-/** Wraps a Worker's `fetch`. Only requests with a valid key reach it; it finds the key in `request.verifiedKey`. */
+/** Wraps a Worker's `fetch`. Only requests with a valid key pass; `fetch` finds the key in `request.verifiedKey`. */
 export const withKey: Wrap = wrapping(addressAtCloudflare);

@@ -175,7 +175,7 @@ describe("a guard's cache", () => {
     expect(await asked(valid, { cache: { ttlMs: 60_000 } }, 3)).toBe(1);
   });
 
-  test("never holds a refusal, or a verdict of a key or guard with limits or credits", async () => {
+  test("never holds a refusal, or a verdict of a key or guard with limits, quotas or credits", async () => {
     const cache = { ttlMs: 60_000 };
     const limit = {
       id: "",
@@ -187,10 +187,13 @@ describe("a guard's cache", () => {
       exceeded: false,
       autoApply: true,
     };
+    const quota = { name: "monthly", owner: "key", limit: 9, used: 1, remaining: 8, exceeded: false };
     expect(await asked({ ...valid, ratelimits: [limit] }, { cache }, 3)).toBe(3);
     expect(await asked({ ...valid, credits: 9 }, { cache }, 3)).toBe(3);
+    expect(await asked({ ...valid, quotas: [quota] }, { cache }, 3)).toBe(3);
     expect(await asked(valid, { cache, credits: { cost: 1 } }, 3)).toBe(3);
     expect(await asked(valid, { cache, ratelimits: [{ name: "requests" }] }, 3)).toBe(3);
+    expect(await asked(valid, { cache, quotas: [{ name: "requests" }] }, 3)).toBe(3);
     expect(await asked({ valid: false, code: "NOT_FOUND" }, { cache }, 3)).toBe(3);
   });
 

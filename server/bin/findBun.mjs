@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from "node:path";
 
 const systems = { darwin: "darwin", freebsd: "freebsd", linux: "linux", win32: "windows" };
 const processors = { arm64: "aarch64", x64: "x64" };
-/** Bun has more bytes than this. A smaller file is a placeholder that the package's install script did not replace. */
+/** The file of Bun is larger than this. A smaller file is a placeholder that an install script has not replaced. */
 const leastBytes = 1_000_000;
 
 /**
@@ -39,8 +39,9 @@ function platformName() {
 }
 
 /**
- * For Linux, there is a package of Bun for glibc and one for musl. npm and pnpm install the one that fits, other
- * package managers install both. Returns the paths of all installed ones, the one that fits first.
+ * Returns the paths of Bun in all installed packages for this platform. For Linux, there are two packages, for glibc
+ * and for musl. npm and pnpm install only the package that fits; other package managers install both. The path in the
+ * package that fits then comes first.
  * @param {string} platform
  * @param {(name: string) => string | undefined} folderOf
  */
@@ -70,7 +71,7 @@ function inPackageBun(folderOf, least) {
   const folder = folderOf("bun");
   if (folder === undefined) return undefined;
   const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const program = join(folder, "bin", "bun.exe"); // it has this name on every platform
+  const program = join(folder, "bin", "bun.exe"); // the file has this name on every platform
   return isBun(program) && isAsNew(version, least) ? program : undefined;
 }
 
@@ -86,7 +87,7 @@ function ask(program) {
   try {
     return execFileSync(program, ["--version"], { encoding: "utf8" }).trim();
   } catch {
-    return "0.0.0"; // it cannot run here, for example because it was built for another processor
+    return "0.0.0"; // this Bun cannot run here, for example because it was built for another processor
   }
 }
 

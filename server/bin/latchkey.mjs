@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Runs the program on the Bun that was installed with this package.
+// Runs the program on Bun, usually on the Bun that was installed with this package.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { isatty } from "node:tty";
@@ -39,9 +39,9 @@ const end = () => {
 const unfollow = followNpm(end);
 process.on("SIGINT", forward);
 process.on("SIGTERM", forward);
-// nohup makes a program ignore SIGHUP, but Node resets that. So if no stream is a terminal, as under nohup, SIGHUP does
-// not end the server here. It only stops the watch over npm: the closed terminal may end npm, and the watch would then
-// end the server.
+// nohup makes a program ignore SIGHUP, but Node undoes that. So if no stream is a terminal, as under nohup, SIGHUP must
+// not end the server here. It stops the watch over npm instead: the closed terminal may end npm, and the watch would
+// then end the server.
 process.on("SIGHUP", [0, 1, 2].some(isatty) ? end : unfollow);
 child.on("error", (error) => {
   console.error(`Bun could not be started: ${error.message}.`);

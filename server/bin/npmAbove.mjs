@@ -6,8 +6,8 @@ const checkEveryMs = 250;
 /**
  * Calls `ended` once, when the npm that started this process has ended, for whatever reason. Signals do not suffice:
  * npm sends them to the shell between npm and this process, and the shell ends without passing them on. A killed npm
- * sends none. Does nothing if npm did not start this process, or if that shell has already ended, so that `nohup`,
- * `setsid` and `&` work as usual. Returns a function that stops watching npm.
+ * sends no signal. Does nothing if npm did not start this process, or if the shell between them has already ended, so
+ * that `nohup`, `setsid` and `&` work as usual. Returns a function that stops watching npm.
  * @param {() => void} ended
  * @returns {() => void}
  */
@@ -42,7 +42,7 @@ function npmAbove(parent) {
 }
 
 /**
- * npm's process title is `npm <command>`, also for npx.
+ * Returns whether a command line is npm's. npm sets its process title to `npm <command>`, even when it runs as npx.
  * @param {{ command: string }} process
  */
 function isNpm({ command }) {
@@ -62,7 +62,7 @@ function inspect(pid) {
 function inProc(pid) {
   const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // before these fields is the program's name, in parentheses; it may itself contain parentheses and spaces
+  // the fields come after the program's name, which is in parentheses and may contain parentheses and spaces itself
   const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return { command, parent: Number(parent) };
 }

@@ -5,12 +5,12 @@ import { countersOf } from "./compose/counters.ts";
 import { oldHashesOf } from "./compose/oldHashes.ts";
 import { statusOf } from "./compose/status.ts";
 import { upstreamWith } from "./compose/upstream.ts";
-import { givenRecoveryKey, givenRootKey } from "./config/secrets.ts";
+import { givenRecoveryKey, givenRootKey, settingOf } from "./config/secrets.ts";
 import { type Config, ConfigError } from "./config/settings.ts";
 import { docsRoutes } from "./docs/routes.ts";
 import { idMaker } from "./domain/ids.ts";
 import { steadyTime } from "./domain/steadyTime.ts";
-import { firstStart } from "./firstStart.ts";
+import { firstStart, type GivenRootKey } from "./firstStart.ts";
 import { type ClientAddress, clientAddress } from "./http/clientAddress.ts";
 import type { Responder } from "./http/exchange.ts";
 import { embedHttp, serveHttp } from "./http/serve.ts";
@@ -38,7 +38,9 @@ export type Surroundings = {
   /** the time by a clock that never goes back, in milliseconds */
   monotonicMs(): number;
   log: Log;
-  /** Called with the root key that the first start creates, before its hash is stored, so that it is never lost. */
+  /**
+   * Called with the random root key of a first start before the database has its hash, so that the key is never lost.
+   */
   keepRootKey(rootKey: string): void;
   /** if set, the server listens on no address: requests come only through `fetch` of `RunningServer` */
   embedded?: true;
@@ -52,7 +54,7 @@ export type RunningServer = {
   fetch: Responder;
   /**
    * Returns a link that signs a browser in to the console and works once. Returns `undefined` if the server has no
-   * console, if this address is not safe for a login, or if no root key has all permissions.
+   * console, if it would refuse the login because it came over plain HTTP, or if no root key has all permissions.
    */
   loginLink(): Promise<string | undefined>;
   /** Makes `/health/ready` fail, and waits until load balancers have had time to choose other nodes. */
@@ -78,7 +80,11 @@ export async function startServer(config: Config, surroundings: Surroundings): P
   });
   const engine = tracing === undefined ? opened : tracedEngine(tracing, opened);
   try {
-    await prepareFirstStart(engine, rootKey, surroundings);
+    await prepareFirstStart(
+      engine,
+      { rootKey, setting: settingOf(config, "LATCHKEY_ROOT_KEY") },
+      surroundings,
+    );
     const metrics = makeMetrics();
     measureProcess(metrics);
     const { log, monotonicMs } = surroundings;
@@ -113,11 +119,11 @@ export async function startServer(config: Config, surroundings: Surroundings): P
 
 async function prepareFirstStart(
   engine: Engine,
-  rootKey: string | undefined,
+  given: GivenRootKey,
   { nowMs, log, keepRootKey }: Surroundings,
 ): Promise<void> {
   const tools = { nowMs, newId: idMaker(randomBytes), randomBytes, hashKey };
-  const warning = await firstStart(engine, tools, rootKey, keepRootKey);
+  const warning = await firstStart(engine, tools, given, keepRootKey);
   if (warning !== undefined) log("warn", "root_key_refused", { message: warning });
 }
 
@@ -139,7 +145,7 @@ function listen(
   );
   const console = consoleOf(config, operations, services);
   const serve = embedded === true ? embedHttp : serveHttp;
-  const server = listening("PORT", `${config.HOST}:${config.PORT}`, () =>
+  const server = listening("HOST and PORT", `${config.HOST}:${config.PORT}`, () =>
     serve(operations, services, {
       host: config.HOST,
       port: config.PORT,
@@ -172,7 +178,9 @@ function startCleanUp(
   return cleanUp(engine, steadyTime(nowMs, monotonicMs), log, tasks);
 }
 
-/** Slow reads run in this thread, where each of their statements gets a span. */
+/**
+ * Adds spans to the statements of the engine. Slow reads run in this thread, because other threads cannot add spans.
+ */
 function tracedEngine(tracing: Tracing, opened: Engine): Engine {
   const engine = tracing.engine(opened);
   return { ...engine, readSlowly: slowReader(engine.slow) };
@@ -254,12 +262,12 @@ function usageOf(config: Config, { nowMs, monotonicMs }: Surroundings, metrics: 
   const { dropped } = usage;
   metrics.counter(
     "latchkey_usage_events_dropped_total",
-    "Single usage events that could not be stored.",
+    "Usage events that could not be stored. Their counts may have been stored.",
     () => dropped().events,
   );
   metrics.counter(
     "latchkey_usage_counts_dropped_total",
-    "Counts of usage that could not be stored.",
+    "Usage counts that could not be stored.",
     () => dropped().counts,
   );
   metrics.counter(
@@ -297,15 +305,15 @@ const listenFaults: Record<string, string> = {
 };
 
 /**
- * Calls `serve`, which starts to listen on `address`. Errors: `ConfigError`, which names the setting, if the system
- * does not let this process listen there.
+ * Calls `serve`, which starts to listen on `address`. Errors: `ConfigError`, which names the settings of the address,
+ * if the system does not let this process listen there.
  */
-function listening<T>(setting: string, address: string | undefined, serve: () => T): T {
+function listening<T>(settings: string, address: string | undefined, serve: () => T): T {
   try {
     return serve();
   } catch (error) {
     const fault = listenFaults[(error as { code?: string }).code ?? ""];
-    throw fault === undefined ? error : new ConfigError(`${setting}: ${address} ${fault}.`);
+    throw fault === undefined ? error : new ConfigError(`${settings}: ${address} ${fault}.`);
   }
 }
 

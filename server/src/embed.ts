@@ -31,12 +31,12 @@ export type EmbeddedLatchkey = AsyncDisposable & {
   close(): Promise<void>;
 };
 
-/** stands for the connection if `fetch` is called without `server`: it has neither an address nor a timeout */
+/** stands for the connection if `fetch` is called without `server`: without an address and without timeouts */
 const noSocket: Socket = { requestIP: () => null, timeout: () => undefined };
 
 /**
  * Opens a database in this process and serves the API through `fetch`, without listening on an address. Runs on Bun
- * only. Errors: `ConfigError`, `StorageError` and `FirstStartError`, each with a one-sentence message.
+ * only. Errors: `ConfigError`, `StorageError` and `FirstStartError`; each message says what is wrong.
  */
 export async function createLatchkey(options: EmbedOptions = {}): Promise<EmbeddedLatchkey> {
   const { database = ":memory:", settings = {}, log = () => undefined } = options;

@@ -16,6 +16,7 @@ import { findRootKeyByHash, revokeRootKey } from "./storage/queries/rootKeys.ts"
 setDefaultTimeout(60_000);
 
 const tools = { nowMs: Date.now, newId: idMaker(randomBytes), randomBytes, hashKey };
+const setting = "LATCHKEY_ROOT_KEY";
 const ownForms = [
   "x".repeat(32),
   "a-key/with+any=signs:that~fit!a$bearer%token",
@@ -44,7 +45,7 @@ describe.each(engines)("on an empty database, $name", (row) => {
   });
   const start = async (given?: string): Promise<string[]> => {
     const kept: string[] = [];
-    await firstStart(engine, tools, given, (rootKey) => void kept.push(rootKey));
+    await firstStart(engine, tools, { rootKey: given, setting }, (rootKey) => void kept.push(rootKey));
     return kept;
   };
   const workspaces = () => engine.db.selectFrom("workspaces").selectAll().execute();
@@ -82,7 +83,7 @@ describe.each(engines)("on an empty database, $name", (row) => {
     const fail = () => {
       throw new Error("no space left");
     };
-    expect(await faultOf(firstStart(engine, tools, undefined, fail))).toMatchObject({
+    expect(await faultOf(firstStart(engine, tools, { rootKey: undefined, setting }, fail))).toMatchObject({
       message: "no space left",
     });
     expect([await workspaces(), await rootKeys()]).toEqual([[], []]);
@@ -106,24 +107,26 @@ describe.each(engines)("on an empty database, $name", (row) => {
   test("a revoked, expired or disabled root key causes a warning at the start, and an unknown one stops it", async () => {
     const given = "g".repeat(32);
     const hash = hashKey(given);
-    const warned = () => firstStart(engine, tools, given, () => undefined);
+    const warned = () => firstStart(engine, tools, { rootKey: given, setting }, () => undefined);
     expect(await warned()).toBeUndefined();
     const change = (table: "rootKeys" | "workspaces", values: object) =>
       engine.transaction((tx) => tx.updateTable(table).set(values).execute());
 
     await change("workspaces", { enabled: 0 });
-    expect(await warned()).toMatch(/^LATCHKEY_ROOT_KEY belongs to a disabled workspace, .+\.$/);
+    expect(await warned()).toMatch(
+      /^The root key in LATCHKEY_ROOT_KEY belongs to a disabled workspace, .+\.$/,
+    );
     await change("workspaces", { enabled: 1 });
     await change("rootKeys", { enabled: 0 });
-    expect(await warned()).toMatch(/^LATCHKEY_ROOT_KEY is disabled, .+\.$/);
+    expect(await warned()).toMatch(/^The root key in LATCHKEY_ROOT_KEY is disabled, .+\.$/);
     await change("rootKeys", { enabled: 1, expiresAtMs: 1 });
-    expect(await warned()).toMatch(/^LATCHKEY_ROOT_KEY has expired, .+\.$/);
+    expect(await warned()).toMatch(/^The root key in LATCHKEY_ROOT_KEY has expired, .+\.$/);
     await change("rootKeys", { expiresAtMs: null });
     expect(await warned()).toBeUndefined();
 
     const id = (await findRootKeyByHash(engine.db, hash))?.caller.rootKeyId ?? "";
     expect(await engine.transaction((tx) => revokeRootKey(tx, id, 1))).toBe(true);
-    expect(await warned()).toMatch(/^LATCHKEY_ROOT_KEY is revoked, .+\.$/);
+    expect(await warned()).toMatch(/^The root key in LATCHKEY_ROOT_KEY is revoked, .+\.$/);
     expect([await findRootKeyByHash(engine.db, hash), await rootKeys()]).toEqual([undefined, []]);
     expect(await faultOf(start("u".repeat(32)))).toBeInstanceOf(FirstStartError);
   });
@@ -216,14 +219,15 @@ describe("the program", () => {
     const revoked = await startServing({ env: { DATABASE_URL, LATCHKEY_ROOT_KEY: given } });
     expect(await createIdentity(revoked.url, given, "third")).toBe(401);
     revoked.child.kill("SIGINT");
-    expect((await revoked.ended).stdout).toContain("LATCHKEY_ROOT_KEY is revoked, ");
+    expect((await revoked.ended).stdout).toContain("The root key in LATCHKEY_ROOT_KEY is revoked, ");
 
+    writeFileSync(join(folder, "unknown"), "u".repeat(40));
     const unknown = await runProgram(["serve"], {
-      env: { DATABASE_URL, PORT: "0", LATCHKEY_ROOT_KEY: "u".repeat(40) },
+      env: { DATABASE_URL, PORT: "0", LATCHKEY_ROOT_KEY_FILE: join(folder, "unknown") },
     });
     expect(unknown.code).toBe(1);
     expect(unknown.stderr).toMatch(
-      /^LATCHKEY_ROOT_KEY is not a root key of this database.+`latchkey root-key create`\.\n$/,
+      /^The root key in LATCHKEY_ROOT_KEY_FILE is not in this database.+: unset LATCHKEY_ROOT_KEY_FILE, .+\.\n$/,
     );
   });
 });

@@ -17,25 +17,29 @@ type Tools = {
   hashKey(key: string): string;
 };
 
-/** The server cannot start with the configured root key. The message says why. */
+/** The root key from the settings, if it is set, and the name of the setting for messages. */
+export type GivenRootKey = { rootKey: string | undefined; setting: string };
+
+/** The server cannot start with the configured root key, or cannot keep a new one. The message says why. */
 export class FirstStartError extends Error {}
 
 /**
- * If the database has no workspace yet, creates one, and a root key with all permissions. The root key is `given`, from
- * the settings, or else a random one. `keep` gets a random root key before its hash is stored, so that it is never
- * lost. Returns a warning if `given` is revoked, expired or disabled, or its workspace is disabled: the server starts,
- * but refuses requests with it. Errors: `FirstStartError` if `given` is mistyped, or if the database has workspaces but
- * not this root key.
+ * If the database has no workspace yet, creates a workspace, and a root key with all permissions: the given root key,
+ * or else a random one. `keep` gets a random root key before its hash is stored, so that the root key is never lost.
+ * Returns a warning if the given root key is revoked, expired or disabled, or its workspace is disabled: the server
+ * starts, but refuses requests with this root key. Errors: `FirstStartError` if the given root key is mistyped, or if
+ * the database has workspaces but not this root key.
  */
 export async function firstStart(
   engine: Engine,
   tools: Tools,
-  given: string | undefined,
+  { rootKey: given, setting }: GivenRootKey,
   keep: (rootKey: string) => void,
 ): Promise<string | undefined> {
+  const warning = (flaw: string | undefined) => flaw && warningOf(setting, flaw);
   if (given !== undefined && looksLikeRootKey(given) === "mistyped") {
     throw new FirstStartError(
-      "LATCHKEY_ROOT_KEY is mistyped: its checksum is wrong. Copy the root key again.",
+      `The root key in ${setting} is mistyped: its checksum is wrong. Copy the root key again.`,
     );
   }
   if ((await listWorkspaces(engine.db)).length === 0) await makeFirst(engine, tools, given, keep);
@@ -45,13 +49,12 @@ export async function firstStart(
   if (known !== undefined) return warning(flawOf(known, tools.nowMs()));
   if ((await findRevokedRootKey(engine.db, "hash", hash)) !== undefined) return warning("is revoked");
   throw new FirstStartError(
-    "LATCHKEY_ROOT_KEY is not a root key of this database, which already has others: unset it, and create a root key with `latchkey root-key create`.",
+    `The root key in ${setting} is not in this database, which already has other root keys: unset ${setting}, and create a root key with \`latchkey root-key create\`.`,
   );
 }
 
-function warning(flaw: string | undefined): string | undefined {
-  if (flaw === undefined) return undefined;
-  return `LATCHKEY_ROOT_KEY ${flaw}, so the server refuses requests with it: unset it, or set a root key that works.`;
+function warningOf(setting: string, flaw: string): string {
+  return `The root key in ${setting} ${flaw}, so the server refuses requests with it: unset ${setting}, or set it to a root key that works.`;
 }
 
 function flawOf(
@@ -63,7 +66,9 @@ function flawOf(
   return expiresAtMs !== undefined && nowMs > expiresAtMs ? "has expired" : undefined;
 }
 
-/** Creates the first workspace and root key. If several nodes start at the same time, only one of them does it. */
+/**
+ * Creates the first workspace and root key. If several nodes start at the same time, only one of them creates these.
+ */
 async function makeFirst(
   engine: Engine,
   tools: Tools,

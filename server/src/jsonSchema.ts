@@ -3,8 +3,9 @@ import { z } from "zod";
 export type JsonSchema = Record<string, unknown>;
 
 /**
- * Returns the JSON Schema of a Zod schema, without the marks that are for the log. For `input`, fields with a default
- * are optional. Appends the bounds and the default to each description, so that they are written only once in the code.
+ * Returns the JSON Schema of a Zod schema, without the marks `secret` and `private`, which are for the log. For
+ * `input`, fields with a default are optional. Appends the bounds and the default to each description: the code states
+ * them once.
  */
 export function jsonSchema(schema: z.ZodType, io: "input" | "output"): JsonSchema {
   const converted = z.toJSONSchema(schema, {
@@ -12,7 +13,7 @@ export function jsonSchema(schema: z.ZodType, io: "input" | "output"): JsonSchem
     unrepresentable: "any",
     override: ({ jsonSchema }) => {
       if (jsonSchema["secret"] === true) jsonSchema["format"] = "password";
-      // these tell the log what to hide
+      // these marks tell the log what to hide
       delete jsonSchema["secret"];
       delete jsonSchema["private"];
     },

@@ -48,8 +48,8 @@ function textName(name: string): string {
 }
 
 /**
- * characters that a log shows as `\u…`: controls, line separators, and those that are
- * invisible or change the text direction
+ * characters that a log shows as `\u…`: controls, line separators, and characters that are invisible or change the text
+ * direction
  */
 const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
@@ -67,8 +67,8 @@ const mostWaitingChars = 8 * 1024 * 1024;
 const againAfterMs = 20;
 
 /**
- * Returns a function that writes lines to an open file without waiting, so that the program goes on when the reader
- * stalls or the disk is full. It drops lines that cannot be written, and new lines while more than 8 MiB are waiting.
+ * Returns a function that writes lines to an open file without waiting, so the program goes on when the reader stalls
+ * or the disk is full. Drops lines that cannot be written, and new lines while more than 8 Mi characters are waiting.
  */
 export function lineWriter(fd: number): (line: string) => void {
   let waiting: string[] = [];
@@ -116,7 +116,7 @@ const unexpected = "[unexpected]";
 
 /**
  * Returns a copy of a value that may be logged. Marked fields become `[secret]` or `[private]`. If a field is not in
- * the schema, its name and value both become `[unexpected]`, since the caller may have put a secret in the wrong
+ * the schema, its name and value both become `[unexpected]`, because the caller may have put a secret in the wrong
  * place. Long texts and lists are cut.
  */
 export function redact(schema: MarkedSchema, value: unknown): unknown {

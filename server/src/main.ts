@@ -109,8 +109,8 @@ async function single(command: string, rest: readonly string[], config: Config):
 }
 
 /**
- * Opens the database for `work`. A server may be using it at the same time. If the database does not exist, fails, or
- * creates it if `mustExist` is false.
+ * Opens the database for `work`. A server may be using the database at the same time. If the database does not exist,
+ * fails if `mustExist` is true, and creates the database otherwise.
  */
 async function withEngine<T>(
   config: Config,
@@ -189,7 +189,7 @@ async function importDocument(config: Config, words: readonly string[]): Promise
     const { id: workspaceId } = await withEngine(config, (engine) => findWorkspace(engine, flags.workspace));
     const place = { ...flags, workspaceId };
     const opened = () => openForeignKeys(product, place, { openForeign, openScratch });
-    // outside `withEngine`, since reading a dump takes minutes and does not need the database
+    // outside `withEngine`, because reading a dump takes minutes and does not need the database
     const { entries, close } = await refusing(opened);
     const work = (engine: Engine) =>
       importInto(config, { engine, workspaceId }, (target) =>
@@ -302,7 +302,7 @@ async function serve(config: Config): Promise<number> {
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      // at once: the key is stored only as a hash, and the start may still fail
+      // shown at once, because the database has only the hash of the key, and the start may still fail
       if (!inMemory) tell(shownOnce(rootKey));
     },
   });
@@ -329,7 +329,7 @@ Try it:
     -d '{"externalId":"user_123","meta":{"plan":"pro"}}'`;
 }
 
-/** Stops the server: after SIGINT at once, after SIGTERM when load balancers have had time to choose other nodes. */
+/** Stops the server: after SIGINT at once, after SIGTERM once load balancers have had time to choose other nodes. */
 async function stop(server: RunningServer, signal: StopSignal): Promise<void> {
   const callersLeft = server.drain();
   if (signal === "SIGTERM") await callersLeft;

@@ -13,7 +13,8 @@ export type { Limits, Recovery } from "./services.ts";
 
 /**
  * A permission that the root key must have. `*`, as in `api.*.create_api`, means that the root key needs it for all
- * resources of the kind. `<id>` means that one resource is enough; to the operation, the others do not exist.
+ * resources of the kind. `<id>` means that a permission for one resource is enough. To the operation, the resources
+ * that the root key has no permission for do not exist.
  */
 export type Permission = `${Resource}.${"*" | "<id>"}.${string}`;
 
@@ -39,8 +40,8 @@ export type Write = {
 };
 
 /**
- * The context of an operation that runs outside a transaction, so that it may wait for anything. For short
- * writes with an audit event, it has `inTransaction`.
+ * The context of an operation that runs outside a transaction, so the operation may wait for anything. For writes
+ * with audit events, it has `inTransaction`, which runs a short transaction.
  */
 export type RunContext = Context &
   Sources & {
@@ -49,20 +50,22 @@ export type RunContext = Context &
     /** Returns what the response of a batch contains for an entry that failed with this error. */
     refusalOfEntry(error: unknown): ErrorBody;
     inTransaction<T>(work: (write: Write) => Promise<T>): Promise<T>;
-    /** Promises that this call adds no more audit events, so that the server can forget the caller's address. */
+    /**
+     * Promises that this call adds no more audit events. Then the server need not read the caller's address for them.
+     */
     auditsNothing(): void;
   };
 
 /**
  * The context of an operation that runs inside one transaction. The operation may wait for nothing but `tx`. The engine
- * runs it again if the transaction conflicts with another. There is no `nowMs`, since waiting for a row lock would make
- * it too old: call `now()` after taking the locks.
+ * runs the operation again if its transaction conflicts with another. There is no `nowMs`, because a time from before
+ * the wait for a row lock would be too old: call `now()` after taking the locks.
  */
 export type TransactContext = Context & Write;
 
 /**
- * A page of a list. If more items follow, `nextAfterId` is the id of the page's last item, or its position if the list
- * is not sorted by id. If older items may be missing, `completeSinceMs` is the time from which the list is
+ * A page of a list. If more items follow, `nextAfterId` is the id of the page's last item, or the item's position if
+ * the list is not sorted by id. If older items may be missing, `completeSinceMs` is the time from which the list is
  * complete. `json` is `items` as JSON, if the operation has already serialized them.
  */
 export type Page<T> = {
@@ -90,8 +93,8 @@ type Common<I extends z.ZodType> = {
   errors: readonly ErrorCode[];
   example: Example;
   /**
-   * the operation is a decision: a user's request waits for it. It is called so often that the log has an event
-   * only for each call that failed
+   * the operation is a decision: a user's request waits for its response. Decisions are so frequent that only those
+   * that fail have an event in the log
    */
   decides?: true;
   /**
@@ -122,7 +125,7 @@ type WithOutput<I extends z.ZodType, O extends z.ZodType> = Common<I> & { output
     z.input<O>
   >;
 /**
- * An operation whose body is a list, and which decides each entry on its own. An invalid entry gets the error that it
+ * An operation whose body is a list. It decides each entry on its own. An invalid entry gets the error that it
  * would get if it were the whole body; the other entries are decided.
  */
 type WithEntries<I extends z.ZodType, O extends z.ZodType> = Common<z.ZodArray<I>> & {

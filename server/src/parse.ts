@@ -34,7 +34,7 @@ export function parseEntries(list: z.ZodType, value: unknown): Settled<unknown>[
 
 const listsOfAnything = new WeakMap<z.ZodArray, z.ZodArray>();
 
-/** Returns a schema for lists of the same lengths whose entries may be anything. It is made once. */
+/** Returns a schema for lists of the same lengths whose entries may be anything. It is created once for each `list`. */
 function listOfAnything(list: z.ZodArray): z.ZodArray {
   let made = listsOfAnything.get(list);
   if (made === undefined) {

@@ -12,7 +12,7 @@ const parsers = new WeakMap<z.ZodType, Parser>();
 /**
  * Parses most valid inputs of frequently called operations without Zod: texts, whole numbers, booleans, words of an
  * enum, metadata, and objects and arrays of these. Returns `undefined` if Zod must decide. Zod would create 1.2 KB of
- * objects for a verification, an eighth of all that it creates.
+ * objects for a verification, an eighth of all objects that a verification creates.
  */
 export function parsePlain(schema: z.ZodType, value: unknown): object | undefined {
   let parse = parsers.get(schema);
@@ -37,7 +37,7 @@ type Def = {
   checks?: readonly Check[];
   fn?: (value: unknown) => unknown;
 };
-/** A check of a Zod schema. Our own functions attach `isCertain`. */
+/** A check of a Zod schema. Checks that `checkWith` made have `isCertain`. */
 type Check = {
   _zod: {
     check: { isCertain?: Certain };
@@ -141,7 +141,9 @@ function arrayParser({ element, checks = [] }: Def): Parser | undefined {
   };
 }
 
-/** A field of an object. `omitted` is what an object without the field gets: the default, `undefined`, or `undecided`. */
+/**
+ * A field of an object. `omitted` is what an object without the field gets: the default, `undefined`, or `undecided`.
+ */
 type Field = { name: string; parse: Parser; omitted: unknown };
 
 function objectParser({ shape = {}, catchall, checks = [] }: Def): Parser | undefined {
@@ -157,7 +159,9 @@ function objectParser({ shape = {}, catchall, checks = [] }: Def): Parser | unde
   };
 }
 
-/** Sets the fields in the order of the schema, as Zod does. A loop, since spreading objects takes four times as long. */
+/**
+ * Sets the fields in the order of the schema, as Zod does. A loop, because spreading objects takes four times as long.
+ */
 function parseFields(fields: readonly Field[], given: Record<string, unknown>): unknown {
   const parsed: Record<string, unknown> = {};
   let unknown = 0;

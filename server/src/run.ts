@@ -18,7 +18,9 @@ import { type Sender, write } from "./write.ts";
 
 /** What `run` needs to know about a call of an operation. */
 export type Call = Sender & {
-  /** The operation promises to write no more audit events, so that the server can forget the caller's address. */
+  /**
+   * The operation promises to write no more audit events. Then the server need not read the caller's address for them.
+   */
   auditsNothing(): void;
   /** Adds fields to the call's log event. */
   note(fields: Record<string, string | number | boolean>): void;
@@ -35,7 +37,10 @@ export type Call = Sender & {
   refuseEntry(error: unknown): ErrorBody;
 };
 
-/** A request with an Idempotency-Key. `id` is the same if the request is repeated. Its response is stored encrypted. */
+/**
+ * A request with an Idempotency-Key. `id` is the same if the request is repeated. `seal` and `open` encrypt and decrypt
+ * the stored response.
+ */
 export type Idempotency = {
   id: string;
   bodyHash: string;
@@ -78,8 +83,8 @@ export function run(services: Services, operation: Operation, call: Call): Maybe
 type ToWrite = { input: unknown; idempotency: Idempotency | undefined };
 
 /**
- * A separate function: closures within `run` would make every verification allocate an object for the variables that
- * they share.
+ * Runs a write in a transaction. A separate function: if this code were in `run`, every verification would allocate an
+ * object for the variables that its closures share.
  */
 function transactOnce(
   services: Services,
@@ -101,7 +106,7 @@ export function isWrite({ transact, commitsInParts }: Operation): boolean {
   return transact !== undefined || commitsInParts === true;
 }
 
-/** Runs an operation that takes a batch. An invalid entry gets an error of its own, and the others run. */
+/** Runs an operation that takes a batch. An invalid entry gets an error of its own, and the other entries run. */
 function runEntries(services: Services, operation: Operation, call: Call): MaybePromise<Result> {
   const entries = parseEntries(operation.input, call.body());
   return call.admitEntries(entries.length, () =>
@@ -137,26 +142,26 @@ function permit(permission: Permission, caller: Caller): void {
 }
 
 function isPermitted(permission: Permission, caller: Caller): boolean {
-  const [resource = "", scope = "", action = ""] = wordsOf(permission);
+  const [resource = "", scope = "", action = ""] = partsOf(permission);
   const permitted = scope === "*" ? mayAll : mayAny;
   return permitted(caller, resource as Resource, action);
 }
 
-const permissionWords = new Map<Permission, readonly string[]>();
+const permissionParts = new Map<Permission, readonly string[]>();
 
-/** Returns the parts of a permission. They are cached, since all operations together need only a few permissions. */
-function wordsOf(permission: Permission): readonly string[] {
-  let words = permissionWords.get(permission);
-  if (words === undefined) {
-    words = permission.split(".");
-    permissionWords.set(permission, words);
+/** Returns the parts of a permission, from a cache: all operations together need only a few permissions. */
+function partsOf(permission: Permission): readonly string[] {
+  let parts = permissionParts.get(permission);
+  if (parts === undefined) {
+    parts = permission.split(".");
+    permissionParts.set(permission, parts);
   }
-  return words;
+  return parts;
 }
 
 /**
- * Everything that an operation without a transaction gets. Its functions are getters, so each is created only when an
- * operation uses it. Otherwise they would be a tenth of the objects that a verification creates.
+ * Everything that an operation without a transaction gets. Its functions are getters, so a function is created only
+ * when an operation uses it. Otherwise these functions would be a tenth of the objects that a verification creates.
  */
 class CallContext implements RunContext {
   readonly now: Services["now"];
@@ -230,7 +235,7 @@ function transactContextOf(services: Services, call: Call): Omit<TransactContext
 
 type OnceOnly = { idempotency: Idempotency | undefined; now(): number };
 
-/** the maximum size of a response that is stored for repeated calls; a migration of 10,000 keys needs less */
+/** the maximum size of a response that is stored for repeated calls, in bytes; a migration of 10,000 keys needs less */
 const mostKeptBytes = 2 * 1024 * 1024;
 
 /** Runs `work` once per Idempotency-Key. A repeated request gets the stored response of the first one. */
@@ -306,8 +311,8 @@ function resultOf(returned: unknown, operation: Operation): Result {
 }
 
 /**
- * Turns an error of the database into a `Failure`, since a full disk or an unreachable database is not a
- * bug. Returns others unchanged.
+ * Turns an error of the database into a `Failure`: a full disk or an unreachable database is not a bug. Returns other
+ * errors unchanged.
  */
 export function refusalOf(error: unknown): unknown {
   if (!(error instanceof StorageError)) return error;

@@ -9,7 +9,7 @@ import type { ReadSlowly } from "./storage/slowReads.ts";
 import type { Upstream } from "./upstream/upstream.ts";
 import type { Usage } from "./usage/usage.ts";
 
-/** Tools that every operation may use, also in a transaction, since none of them returns a promise. */
+/** Tools that every operation may use, also in a transaction, because none of them returns a promise. */
 export type Tools = {
   /** the wall clock, Unix time in milliseconds; in a transaction, read it after taking the locks */
   now(): number;
@@ -27,15 +27,16 @@ export type Tools = {
 export type Sources = {
   /** the database, for short reads, such as of single records */
   db: Db;
-  /** the database, for lists and searches: they take so long that short reads must not queue behind them */
+  /** the database, for lists and searches, which take so long that short reads must not queue behind them */
   slow: Db;
+  /** Runs a long read as a whole where `slow` runs, such as the page of a list. */
   readSlowly: ReadSlowly;
   counters: Counters;
   caches: Caches;
   usage: Usage;
   /**
-   * the server that verified keys before this one; undefined if no such server is configured, or if a server has
-   * forwarded this request to us, so that it is not sent around in a circle
+   * the server that verified keys before this one; undefined if no such server is configured, or if another server has
+   * forwarded this request to us: the two servers must not forward a request to each other forever
    */
   upstream: Upstream | undefined;
   oldHashes: OldHashes;
@@ -47,7 +48,7 @@ export type Sources = {
   status(): ServerStatus;
 };
 
-/** The state of this process, which the console shows to its operator. */
+/** The state of this process, which the console shows to the operator of the server. */
 export type ServerStatus = {
   version: string;
   startedAtMs: number;

@@ -1,19 +1,19 @@
 import { isatty } from "node:tty";
 
-/** A signal that stops the server: SIGINT at once, SIGTERM when load balancers have had time to choose other nodes. */
+/** A signal that stops the server: SIGINT at once, SIGTERM once load balancers have had time to choose other nodes. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
 const sameSignalWithinMs = 1_000;
 const checkEveryMs = 250;
 
 /**
- * Listens for the signals that stop this process. Call it at the start, since without a listener a signal ends
- * the process at once. `first` resolves with the first signal. `second` resolves when another signal comes: the user
- * does not want to wait for the server to finish.
+ * Listens for the signals that stop this process. Call this function when the program starts: without a listener, a
+ * signal ends the process at once. `first` resolves with the first signal. `second` resolves when another signal comes:
+ * the user does not want to wait for the server to finish.
  * - One Ctrl-C can arrive several times: the terminal sends it to every process, and npm and the launcher forward it.
  * So the same signal within a second counts once.
- * - The launcher is `bin/latchkey.mjs`, which started this process; its id is `launcherPid`. If it ends, or the
- * terminal of this process closes, that counts as SIGTERM.
+ * - The launcher is `bin/latchkey.mjs`, which started this process; its id is `launcherPid`. If the launcher ends, or
+ * the terminal of this process closes, that counts as SIGTERM.
  * - A process without a terminal ignores SIGHUP, so that it keeps running under nohup.
  * - Windows has no SIGTERM. There, the launcher sends the names of signals through an IPC channel. If the channel
  * closes, the launcher has ended.

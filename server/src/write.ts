@@ -32,7 +32,7 @@ export async function write<T>(
       const evict = (id: string) => void changed.add(id);
       result = { value: await work({ tx, evict, audit: auditInto(events, services, sender) }) };
       firstEvent = events[0];
-      // both statements are sent together: over a network, they take one round trip
+      // both statements are sent at once, so over a network they take one round trip
       await Promise.all([insertAuditEvents(tx, events), services.engine.recordChanges(tx, changed)]);
     });
   } catch (error) {

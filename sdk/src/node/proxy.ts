@@ -16,7 +16,7 @@ type Environment = Record<string, string | undefined>;
 
 const loopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 
-/** The proxy for this URL by HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Requests to a loopback address use no proxy. */
+/** The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name for this URL; undefined for every loopback address. */
 export function proxyFor(url: URL, environment: Environment): URL | undefined {
   const read = (name: string) => environment[name.toLowerCase()] || environment[name];
   const proxy = read(url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY");

@@ -4,8 +4,8 @@ import type { Received, Sent, Transport } from "../transport.ts";
 import { proxyFor, type Target, throughProxy, tunnelAgent } from "./proxy.ts";
 
 /**
- * The client closes a connection after this idle time. If the server closed it first (by default after 75 s), a request
- * that is sent at that moment could get lost.
+ * The client closes a connection after this idle time. If the server closed the connection first, which it does after
+ * 75 s by default, a request that is sent at that moment could get lost.
  */
 const idleMs = 4000;
 

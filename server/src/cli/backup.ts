@@ -11,8 +11,8 @@ import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { CommandError, UsageError } from "./commandError.ts";
 
 /**
- * Returns the database file and the target folder. Errors: `CommandError` if the arguments are wrong
- * or the database is not a file.
+ * Returns the path of the database file, and the folder to write the backup to. Errors: `CommandError` if the arguments
+ * are wrong, or if the database is not a file or does not exist.
  */
 export function backedUpFile(
   database: DatabaseAddress,
@@ -49,7 +49,7 @@ export async function backUp(source: BackupSource, folder: string): Promise<stri
   return copies.map(({ to }) => to).join("\n");
 }
 
-/** On a signal, runs `work` and exits. Returns a function that removes the signal handlers. */
+/** On a signal to stop, runs `work` and exits. Returns a function that removes the signal handlers. */
 function onSignal(work: () => void): () => void {
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   const end = (signal: (typeof signals)[number]) => {

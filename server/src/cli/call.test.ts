@@ -109,7 +109,7 @@ describe("calling an operation of a running server", () => {
     await done([...words, "--root-key-file", "-"], { env, input: server.rootKey });
     for (const flag of ["--root-key", "--rootKey", `--root-key=${server.rootKey}`]) {
       const { code, stderr } = await latchkey([...words, flag, server.rootKey], { env });
-      expect([code, stderr]).toEqual([2, expect.stringContaining("A root key is not an argument")]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining("A root key must not be an argument")]);
       expect(stderr).not.toContain(server.rootKey);
     }
     const both = ["--json", "-", "--root-key-file", "-"];
@@ -173,10 +173,21 @@ test("if no server responds, or another one does, the command fails with one sen
     "No server responds at http://127.0.0.1:9. Start one with latchkey serve, or set LATCHKEY_URL.",
   );
   expect(await refused(words, { ...unused, url }, CommandError)).toBe(
-    `The server at ${url} is not a Latchkey server (status 200). Set LATCHKEY_URL.`,
+    `The response from ${url} is not from a Latchkey server (status 200). Check LATCHKEY_URL and any proxy in front of the server.`,
   );
   await other.stop();
 });
+
+test.each(["", "latchkey_root_…", "two keys"])(
+  "a file that contains %p is refused as a root key",
+  async (text) => {
+    const file = join(newFolder(), "key");
+    writeFileSync(file, text);
+    expect(await refused(`keys verifyKey --key x --root-key-file ${file}`, unused, CommandError)).toBe(
+      `--root-key-file: ${file} does not contain a root key. Write only the root key to it.`,
+    );
+  },
+);
 
 test("a call ends after its time limit, even if the server accepts the connection and stays silent", async () => {
   const silent = createServer();
@@ -185,7 +196,7 @@ test("a call ends after its time limit, even if the server accepts the connectio
   });
   const url = `http://127.0.0.1:${port}`;
   expect(await refused("keys verifyKey --key x", { ...unused, url, withinMs: 100 }, CommandError)).toBe(
-    `The server at ${url} did not respond within 0.1 s. It may still complete the call.`,
+    `The server at ${url} did not respond within 0.1 s. The server may still complete the call.`,
   );
   silent.close();
 });
@@ -210,7 +221,7 @@ describe("invalid arguments are refused before any request is sent", () => {
     ["identities listIdentities --limit five", '--limit must be JSON, and "five" is not.'],
     [
       "keys createKey --apiId api_1 --expires soon",
-      '--expires must be a time, and "soon" is not. Use 30d from now, -7d ago, an ISO time, or Unix time in milliseconds.',
+      '--expires must be a time, and "soon" is not. Use 30d (30 days from now), -7d (7 days ago), an ISO time, or Unix time in milliseconds.',
     ],
     [
       "identities createIdentity --externalId",
@@ -220,8 +231,8 @@ describe("invalid arguments are refused before any request is sent", () => {
       "identities createIdentity u",
       'Unexpected argument "u". Write --<field> <value>. See latchkey identities createIdentity --help.',
     ],
-    ["identities createIdentity --externalId a --externalId b", "--externalId is given twice."],
-    ["identities createIdentity --json {} --json {}", "--json is given twice."],
+    ["identities createIdentity --externalId a --externalId b", "--externalId appears twice. Write it once."],
+    ["identities createIdentity --json {} --json {}", "--json appears twice. Write it once."],
     [
       "identities createIdentity --externalId a --json {}",
       "--json is the whole body. Do not combine it with other fields.",

@@ -8,7 +8,7 @@ import { printRows, printsRows } from "./lists.ts";
 export type Target = {
   url: string;
   rootKey: string | undefined;
-  /** the file next to the database to which the server's first start may have written the root key */
+  /** a file next to the database; the first start of a server may have written the root key to it */
   rootKeyFile: string | undefined;
   /** the maximum duration of a call; operations that work in several transactions get ten times as long */
   withinMs: number;
@@ -19,8 +19,8 @@ export type Target = {
 
 /**
  * `latchkey <group> <operation> --field value …`: calls an operation on a running server and prints the response. The
- * flags are the fields of the operation's input. If `textOf` is given, it turns the response's data into the text to
- * print. Returns the exit code. Errors: `CommandError`.
+ * flags are the fields of the operation's input. `textOf` turns the response's data into the text to print; without it,
+ * the response is printed as JSON or, for a list, as a table. Returns the exit code. Errors: `CommandError`.
  */
 export async function callOperation(
   operation: Operation,
@@ -48,7 +48,7 @@ export async function callOperation(
 
 type Reply = { data?: Record<string, unknown>; pagination?: { cursor?: string } };
 
-/** Whether the operation decides on a key, a reservation or a request of a user, and refused it. */
+/** Whether the operation decides on a user's key, reservation or request, and has refused it. */
 function isDenied({ decides }: Operation, { data = {} }: Reply): boolean {
   if (decides !== true) return false;
   return ["valid", "granted", "success", "passed"].some((member) => data[member] === false);
@@ -75,7 +75,7 @@ async function post(
     if (error instanceof CommandError) throw error;
     throw new CommandError(
       (error as Error).name === "TimeoutError"
-        ? `The server at ${url} did not respond within ${limitMs / 1000} s. It may still complete the call.`
+        ? `The server at ${url} did not respond within ${limitMs / 1000} s. The server may still complete the call.`
         : `No server responds at ${url}. Start one with latchkey serve, or set LATCHKEY_URL.`,
     );
   }
@@ -86,18 +86,27 @@ function parseReply(text: string, url: string, status: number): Reply {
     return JSON.parse(text);
   } catch {
     throw new CommandError(
-      `The server at ${url} is not a Latchkey server (status ${status}). Set LATCHKEY_URL.`,
+      `The response from ${url} is not from a Latchkey server (status ${status}). Check LATCHKEY_URL and any proxy in front of the server.`,
     );
   }
 }
 
 function rootKeyOf({ rootKey, rootKeyFile }: Target, { further }: Flags): string {
   const given = further["root-key-file"];
-  if (given !== undefined) return readSource(given === "-" ? 0 : given, "--root-key-file").trim();
+  if (given !== undefined) return checked(readSource(given === "-" ? 0 : given, "--root-key-file"), given);
   if (rootKey !== undefined) return rootKey;
   if (rootKeyFile !== undefined && existsSync(rootKeyFile)) return readKey(rootKeyFile);
   throw new CommandError(
     "The root key is missing. Set LATCHKEY_ROOT_KEY or LATCHKEY_ROOT_KEY_FILE, or use --root-key-file.",
+  );
+}
+
+/** Errors: `CommandError` if the content of `source` cannot be a root key, which `fetch` would not send. */
+function checked(content: string, source: string): string {
+  const rootKey = content.trim();
+  if (/^[!-~]+$/.test(rootKey)) return rootKey;
+  throw new CommandError(
+    `--root-key-file: ${source === "-" ? "stdin" : source} does not contain a root key. Write only the root key to it.`,
   );
 }
 

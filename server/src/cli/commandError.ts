@@ -1,4 +1,4 @@
-/** A command cannot run. The user sees the message, so it consists of whole sentences. */
+/** A command cannot run. The user sees the error's message, so the message consists of whole sentences. */
 export class CommandError extends Error {}
 
 /** The command line itself is wrong: an unknown word, or a missing or invalid argument. */

@@ -22,7 +22,9 @@ export const commands: readonly Command[] = [
     name: "health",
     usage: "[live | ready]",
     summary: "check whether the server is running, or accepts requests",
-    details: ["It asks LATCHKEY_URL or, if that is not set, the server with these settings on this machine."],
+    details: [
+      "The server is LATCHKEY_URL or, if that is not set, the one on this machine with the same HOST and PORT.",
+    ],
   },
   {
     name: "backup",
@@ -75,11 +77,11 @@ export const commands: readonly Command[] = [
       "--to <database> [--to-redis <url> | --without-counters] [--only-counters [--replace-counters]] | --resume-source",
     summary: "copy everything to an empty database, also from SQLite to PostgreSQL and back",
     details: [
-      "--to <database>     The target, as in DATABASE_URL. The source, DATABASE_URL, is read-only from then on.",
-      "--to-redis <url>    The target's REDIS_URL. It gets the counters of rate limits longer than a minute.",
+      "--to <database>     The target, as in DATABASE_URL. The copy makes the source, DATABASE_URL, read-only.",
+      "--to-redis <url>    The target's REDIS_URL. Counters of rate limits longer than a minute are copied to it.",
       "--without-counters  Copies no counters: every rate limit starts empty on the target.",
-      "--only-counters     Copies only the counters, again. Refused if the target has counted since the copy.",
-      "--replace-counters  With --only-counters: replaces the target's counters even if it has counted since the copy.",
+      "--only-counters     Copies the counters once more. Refused if the target has counted since the first copy.",
+      "--replace-counters  With --only-counters: replaces the target's counters even if it has counted.",
       "--resume-source     Lets the source accept writes again.",
     ],
     example: "--to postgres://latchkey@db/latchkey --to-redis redis://redis:6379",
@@ -131,7 +133,7 @@ export const commands: readonly Command[] = [
   {
     name: "workspace set",
     usage: "--time-zone <name> [--workspace <id>]",
-    summary: "set the time zone of new quotas that do not name one",
+    summary: "set the time zone that new quotas get by default",
     details: ["--time-zone <name>  Required. An IANA name, such as Europe/Berlin.", workspace],
     example: "--time-zone Europe/Berlin",
   },
@@ -140,8 +142,8 @@ export const commands: readonly Command[] = [
     usage: "<key | key id> [--<field> <value> …], or --request <request id>",
     summary: "tell why a key is valid or refused, and what would change that",
     details: [
-      "Its flags are the fields of keys explain. It counts and spends nothing.",
-      "--request <request id>  Decides a recorded request again: its key, permissions, costs and limits.",
+      "The flags are the fields of keys explain. The command counts and spends nothing.",
+      "--request <request id>  Decides again on a recorded request, with its key, permissions, costs and limits.",
     ],
     example: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a --permissions documents.read",
   },

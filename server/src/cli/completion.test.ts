@@ -8,7 +8,7 @@ import { completion } from "./completion.ts";
 import { inputSchema } from "./fields.ts";
 
 const folder = newFolder();
-/** the shells' working directory; it is empty, since the shells also complete the names of files */
+/** the shells' working directory; it is empty, because the shells also complete the names of files */
 const emptyFolder = newFolder();
 const scriptOf = (shell: string) => join(folder, shell);
 beforeAll(() => {

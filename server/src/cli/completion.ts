@@ -13,7 +13,7 @@ export function completion(words: readonly string[], operations: readonly Operat
   return script(suggestions(operations));
 }
 
-/** The words that may follow, by the words that have been typed after `latchkey`, joined by spaces. */
+/** By what has been typed after `latchkey` (the words joined by spaces): the words that may follow. */
 type Suggestions = ReadonlyMap<string, readonly string[]>;
 
 function suggestions(operations: readonly Operation[]): Suggestions {

@@ -15,7 +15,7 @@ type Surroundings = {
 };
 
 /**
- * `latchkey copy`: copies a database to an empty one. With `--resume-source`, lets the source of an earlier copy
+ * `latchkey copy`: copies a database to an empty database. With `--resume-source`, lets the source of an earlier copy
  * accept writes again. Returns the report. Errors: `UsageError`, `CopyError`, `StorageError`.
  */
 export async function copy(
@@ -48,7 +48,7 @@ export async function copy(
 type Request =
   | { kind: "resume" }
   | ({ kind: "all" | "records" } & Target)
-  /** `replace`: replaces the target's counters even if the target has counted since the copy */
+  /** `replace`: replaces the target's counters even if the target has counted since the first copy */
   | ({ kind: "counters"; replace: boolean } & Target);
 
 type Target = { target: DatabaseAddress; redisUrl: string | undefined };

@@ -66,6 +66,7 @@ export async function writeExport(source: Omit<ExportSource, "warn">, output: st
   } finally {
     shown.end();
   }
+  // the first and the last line of the document are not records
   shown.tell(`${(count - 2).toLocaleString("en")} records`);
   return flawed;
 }
@@ -82,7 +83,7 @@ const standardOutput: Sink = {
   abandon: () => undefined,
 };
 
-/** Writes to a file. The file gets its name when it is complete and on disk. */
+/** Writes to a file with a temporary name. The file gets its own name when it is complete and on disk. */
 function fileSink(path: string): Sink {
   const unfinished = `${path}.unfinished-${process.pid}`;
   const file = openSync(unfinished, "w", 0o600);

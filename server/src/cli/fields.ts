@@ -26,8 +26,9 @@ export function commandName({ name }: Operation): string {
 
 /** The flags that every operation has, each with the text that follows it in the help. */
 const commonFlags = {
-  json: "<json | - | @file>  The whole body, instead of single fields; - reads it from stdin.",
-  "root-key-file": "<file | ->  Where the root key is, instead of LATCHKEY_ROOT_KEY; - reads it from stdin.",
+  json: "<json | - | @file>  The whole body, instead of single fields; - reads the body from stdin.",
+  "root-key-file":
+    "<file | ->  The file with the root key, instead of LATCHKEY_ROOT_KEY; - reads the key from stdin.",
 } as const;
 
 /** further flags of operations that return a list */
@@ -47,15 +48,15 @@ export function furtherFlags(operation: Operation): Readonly<Record<string, stri
   return isList(operation) ? { ...commonFlags, ...listFlags } : commonFlags;
 }
 
-/** The parsed flags of a command line. `fields`: fields of the body, as text. `further`: all other flags. */
+/** The flags of a command line. `fields`: the values of the body's fields, as text. `further`: all other flags. */
 export type Flags = {
   further: Partial<Record<FurtherFlag, string>>;
   fields: ReadonlyMap<string, string>;
 };
 
 /**
- * Parses the flags of an operation. Errors: `UsageError` if a flag has no value or occurs
- * twice, or if a word is neither a flag nor the value of one.
+ * Parses the flags of an operation. Errors: `UsageError` if a flag has no value or appears twice, or if a word is
+ * neither a flag nor a flag's value.
  */
 export function readFlags(operation: Operation, words: readonly string[]): Flags {
   const known = furtherFlags(operation);
@@ -72,24 +73,25 @@ export function readFlags(operation: Operation, words: readonly string[]): Flags
     }
     if (value === undefined) throw new UsageError(`${flag} has no value. Write ${flag} <value>. ${help}`);
     const name = flag.slice(2);
-    if (fields.has(name) || Object.hasOwn(further, name)) throw new UsageError(`${flag} is given twice.`);
+    if (fields.has(name) || Object.hasOwn(further, name))
+      throw new UsageError(`${flag} appears twice. Write it once.`);
     if (Object.hasOwn(known, name)) further[name as FurtherFlag] = value;
     else fields.set(name, value);
   }
   return { further, fields };
 }
 
-/** Refuses a root key as an argument, since other users of the machine can read the arguments of a process. */
+/** Refuses a root key as an argument, because other users of the machine can read the arguments of a process. */
 function refuseRootKey(flag: string): void {
   if (!/^--?root-?key(=|$)/i.test(flag)) return;
   throw new UsageError(
-    "A root key is not an argument, since other users of this machine could read it. Set LATCHKEY_ROOT_KEY, or use --root-key-file.",
+    "A root key must not be an argument, because other users of this machine could read it. Set LATCHKEY_ROOT_KEY, or use --root-key-file.",
   );
 }
 
 /**
- * Builds the body of the request. Errors: `UsageError` if a flag is unknown or missing, or
- * has a value of the wrong type.
+ * Builds the body of the request. Errors: `UsageError` if a flag is unknown or missing, or has a value of the wrong
+ * type.
  */
 export function bodyOf(operation: Operation, { further, fields }: Flags, nowMs: number): unknown {
   const { json: whole } = further;
@@ -143,11 +145,11 @@ function timeOf(text: string, flag: string, nowMs: number): number {
   const atMs = parseTime(text, nowMs);
   if (atMs !== undefined) return atMs;
   throw new UsageError(
-    `${flag} must be a time, and ${JSON.stringify(text)} is not. Use 30d from now, -7d ago, an ISO time, or Unix time in milliseconds.`,
+    `${flag} must be a time, and ${JSON.stringify(text)} is not. Use 30d (30 days from now), -7d (7 days ago), an ISO time, or Unix time in milliseconds.`,
   );
 }
 
-/** Parses JSON. The text `-` stands for the content of stdin, and `@path` for that of a file. */
+/** Parses JSON. The text `-` stands for the content of stdin, and `@path` for the content of the file at this path. */
 function readJson(text: string, flag: string): unknown {
   const source = text === "-" ? "stdin" : text.startsWith("@") ? text.slice(1) : undefined;
   const content = source === undefined ? text : readSource(text === "-" ? 0 : text.slice(1), flag);

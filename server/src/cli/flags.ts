@@ -1,12 +1,12 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { UsageError } from "./commandError.ts";
 
-/** The flags of a command: `values` are flags with a value, `switches` are flags without. */
+/** The flags of a command: `values` are the flags that take a value, `switches` are those that do not. */
 type Allowed = { values?: readonly string[]; switches?: readonly string[] };
 
 /**
- * Parses the flags and the other words of a command.
- * Errors: `UsageError` for a flag that is not allowed.
+ * Parses the words of a command: `flags` with their values, the switches that are `set`, and all `others`.
+ * Errors: `UsageError` for a flag that is not allowed, or that has no value.
  */
 export function parseFlags(
   words: readonly string[],

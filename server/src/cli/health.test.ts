@@ -23,7 +23,7 @@ test("latchkey health exits with 0 while the server with the same settings respo
   });
   expect(await health(env, "ready")).toMatchObject(up);
 
-  server.child.kill("SIGTERM"); // it serves for five more seconds, but is not ready for new requests
+  server.child.kill("SIGTERM"); // the server runs for five more seconds, but is not ready for new requests
   const url = `http://127.0.0.1:${PORT}/health/ready`;
   await until(async () => (await fetch(url)).status === 503);
   expect(await health(env, "ready")).toMatchObject({ code: 1, stderr: `${url} returned 503.\n` });

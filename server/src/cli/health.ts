@@ -22,7 +22,7 @@ export async function askHealth(address: Address, words: readonly string[]): Pro
   return `${url} returned 200.`;
 }
 
-/** Requests a URL, and returns the status. Connects directly, even if the environment names a proxy. */
+/** Requests a URL, and returns the response's status. Connects directly, even if the environment names a proxy. */
 function statusOf(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) => reject(new CommandError(`${url} ${why}.`));

@@ -7,7 +7,7 @@ import { operationHelp } from "./operationHelp.ts";
 
 /**
  * Returns the text to print if the words ask for help or for the version, or only name a group. Returns `undefined`
- * for other words. Errors: `UsageError` if they ask for help on something unknown.
+ * for other words. Errors: `UsageError` if the words ask for help on a command that does not exist.
  */
 export function helpFor(words: readonly string[], operations: readonly Operation[]): string | undefined {
   const topic = words.filter((word) => !isHelpFlag(word));
@@ -16,8 +16,8 @@ export function helpFor(words: readonly string[], operations: readonly Operation
   const [command, ...rest] = topic;
   if (command === undefined) return help(operations);
   if (command === "--version" || command === "version") return version;
-  const isWhole = rest.length > 0 || commands.some(({ name }) => name === command);
-  if (isWhole && !isAsked) return undefined;
+  const isComplete = rest.length > 0 || commands.some(({ name }) => name === command);
+  if (isComplete && !isAsked) return undefined;
   const operation = operationOf(topic, operations);
   const text = operation === undefined ? helpOn(topic, operations) : operationHelp(operation);
   if (text === undefined) throw unknownCommand(topic, operations);
@@ -45,7 +45,7 @@ latchkey <group> lists a group, and latchkey <command> -h explains a command. Op
 the root key in LATCHKEY_ROOT_KEY or LATCHKEY_ROOT_KEY_FILE. Exit codes: 0 success, 1 error, 2 wrong usage, 3 denied.`;
 }
 
-/** Returns the help of a command or of a group, or `undefined` if the words are neither. */
+/** Returns the help of a command or of a group, or `undefined` if the words name neither. */
 function helpOn([group = "", verb = ""]: readonly string[], operations: readonly Operation[]) {
   const find = (wanted: string) => commands.find(({ name }) => name === wanted);
   const command = find(`${group} ${verb}`) ?? find(group);
@@ -80,7 +80,7 @@ function operationLine({ name, summary }: Operation): string {
   return `  ${name.replace(".", " ").padEnd(column)}${summary}`;
 }
 
-/** Returns the error for words that are not a command. It suggests the command that was probably meant. */
+/** Returns the error for words that are not a command. Its message suggests the command that was probably meant. */
 export function unknownCommand(words: readonly string[], operations: readonly Operation[]): UsageError {
   const [group = "", verb = ""] = words;
   const known = [

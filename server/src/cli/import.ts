@@ -48,7 +48,7 @@ export function importFlags(words: readonly string[]): ImportFlags {
   checkForeign(from, { file, api: flags["api"], fromWorkspace: flags["from-workspace"] });
   const oldRecoveryKey = flags["old-recovery-key"];
   if (oldRecoveryKey !== undefined && set.has("drop-sealed")) {
-    throw new UsageError("--old-recovery-key and --drop-sealed contradict each other: give one of them.");
+    throw new UsageError("--old-recovery-key and --drop-sealed contradict each other. Use only one of them.");
   }
   return {
     file,
@@ -65,20 +65,20 @@ export function importFlags(words: readonly string[]): ImportFlags {
 }
 
 /**
- * How this server encrypts recoverable keys, which can be shown again: under its recovery key. `fingerprint`
- * identifies this recovery key. Without a recovery key, `fingerprint` and `recovery` are undefined.
+ * How this server encrypts recoverable keys, which are keys that it can show again: under its recovery key.
+ * `fingerprint` identifies the recovery key. Without a recovery key, `fingerprint` and `recovery` are undefined.
  */
 export type Sealing = {
   recovery: Recovery | undefined;
   fingerprint: string | undefined;
-  /** Reads the recovery key of another server from this file. Errors: `ConfigError` if the file has none. */
+  /** Reads the recovery key of another server from a file. Errors: `ConfigError` if the file has no recovery key. */
   oldRecovery(file: string): Recovery;
 };
 
 /**
- * Opens an export document. A file is read twice, the first time only to check it, so that a damaged
- * file changes nothing. The standard input can be read only once. Errors: `CommandError` if the
- * document cannot be read or is damaged.
+ * Opens an export document. A file is read twice: first only to check it, so that a damaged file changes nothing. The
+ * standard input can be read only once, so it is not checked first. Errors: `CommandError` if the document cannot be
+ * read or is damaged.
  */
 export async function openImport(file: string): Promise<OpenDocument> {
   if (file === "-") return refusing(() => readDocument(process.stdin));
@@ -95,7 +95,7 @@ export async function openImport(file: string): Promise<OpenDocument> {
  * Returns a function that takes an encrypted recoverable key from a document and encrypts it for this server. The
  * function returns null if the key is to be imported as not recoverable, and `undefined` if the key cannot be
  * decrypted. Errors: `CommandError` if this server does not have the recovery key of the document; `ConfigError` if the
- * file of the old recovery key has none.
+ * file in `--old-recovery-key` has no recovery key.
  */
 export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealing): ImportOptions["reseal"] {
   const { recovery, fingerprint } = sealing;
@@ -103,7 +103,7 @@ export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealin
   if (flags.oldRecoveryKey !== undefined) {
     if (recovery === undefined)
       throw new CommandError(
-        "RECOVERY_KEY is not set, so the recoverable keys of the document cannot be encrypted. Set it to the recovery key of the server that you import into.",
+        "RECOVERY_KEY is not set, so the recoverable keys of the document cannot be encrypted. Set RECOVERY_KEY to the recovery key of the server that you import into.",
       );
     const old = sealing.oldRecovery(flags.oldRecoveryKey);
     return (sealed) => {
@@ -140,7 +140,7 @@ export async function workspaceFor(
 
 async function createWorkspace(engine: Engine, { id, name, timeZone }: Header["workspace"]): Promise<void> {
   await engine.transaction(async (tx) => {
-    if ((await listWorkspaces(tx)).length > 0) return; // a server has been started meanwhile, and has created one
+    if ((await listWorkspaces(tx)).length > 0) return; // a server was started meanwhile, and has created a workspace
     await insertWorkspace(tx, { id, name, nowMs: Date.now() });
     await setWorkspaceTimeZone(tx, id, timeZone);
   });
@@ -148,7 +148,7 @@ async function createWorkspace(engine: Engine, { id, name, timeZone }: Header["w
 
 type Unit = "line" | "record";
 
-/** `hasHmacSecret`: whether IMPORTED_HMAC_SECRET is set for this command. */
+/** Where to import to. `hasHmacSecret`: whether IMPORTED_HMAC_SECRET is set for this command. */
 export type CommandTarget = ImportTarget & { hasHmacSecret: boolean };
 
 /**
@@ -176,7 +176,7 @@ export async function runImport(
   console.log(textOf(report, options, target));
   if (failure === undefined) return refusedIn(report) > 0 ? exitCodes.error : exitCodes.ok;
   const done = options.dryRun ? "" : ` The ${unit}s up to ${report.lastLine} are imported.`;
-  shown.tell(`The import stopped. ${failure.message}${done} Run it again to complete it.`);
+  shown.tell(`The import stopped. ${failure.message}${done} Run the import again to complete it.`);
   return exitCodes.error;
 }
 
@@ -234,7 +234,7 @@ function textOf(
     ...reasons,
     ...(needsSecret
       ? [
-          `${hmacs === 1 ? "1 key has" : `${hmacs} keys have`} an HMAC, and IMPORTED_HMAC_SECRET is not set here. Set it for the server, which cannot recognize such keys without it.`,
+          `${hmacs === 1 ? "1 key has" : `${hmacs} keys have`} an HMAC, and IMPORTED_HMAC_SECRET is not set here. Make sure that it is set for the server, which cannot recognize these keys without it.`,
         ]
       : []),
   ].join("\n");

@@ -14,7 +14,7 @@ import type { ForeignDatabase, ScratchDatabase } from "../storage/foreignDatabas
 import { UsageError } from "./commandError.ts";
 import { progress } from "./progress.ts";
 
-/** The products whose keys can be imported, and what to pass as the file of each. */
+/** The products whose keys can be imported, and what to write as `<file>` for each product. */
 const sources = {
   "unkey-dump": "a file that mysqldump wrote",
   "better-auth": "a SQLite file, a postgres:// address or a file that mysqldump wrote",
@@ -119,15 +119,15 @@ async function* shownChunks(file: string, shown: ReturnType<typeof progress>): A
   }
 }
 
-/** Errors: `DocumentError` if `file` is not a regular file, such as a pipe, which can be read only once. */
+/** Errors: `DocumentError` if `file` is not a regular file. A pipe, for example, can be read only once. */
 function checkReadableTwice(file: string): void {
   if (statSync(file).isFile()) return;
   throw new DocumentError(
-    `${file} is not a regular file. It is read twice, so it must not be a pipe or a folder: write the keys into a file, and name it.`,
+    `${file} is not a regular file. It is read twice, so it must not be a pipe or a folder. Write the keys into a file, and import that file.`,
   );
 }
 
-/** Whether `place` names a text file: it is neither the URL of a database nor the path of a SQLite file. */
+/** Whether `place` is the path of a text file, not the URL of a database or the path of a SQLite file. */
 function isText(place: string): boolean {
   if (/^(postgres(ql)?|file):/.test(place)) return false;
   checkReadableTwice(place);

@@ -22,8 +22,8 @@ type StatusSource = { engine: Engine; usage: UsageSql; workspaceId: string; nowM
 
 /**
  * `latchkey import status`: prints for how many imported keys the server has learned the SHA-256, and how often the
- * upstream decided differently than this server. With `--not-seen-days`, prints the imported keys that were not
- * verified in that time, as CSV.
+ * upstream decided differently than this server. With `--not-seen-days`, instead prints as CSV the imported keys that
+ * were not verified in that many days.
  */
 export async function importStatus(
   { engine, usage, workspaceId, nowMs }: StatusSource,

@@ -28,7 +28,7 @@ export function unkeyFlags(words: readonly string[]): UnkeyFlags {
   const apiIds = listOf(flags["api"]);
   if (apiIds.length === 0) {
     throw new UsageError(
-      "--api is missing. Unkey's API cannot list your apis, so give their ids, separated by commas.",
+      "--api is missing. Unkey's API cannot list your apis, so write their ids after --api, separated by commas.",
     );
   }
   return {
@@ -43,8 +43,9 @@ export function unkeyFlags(words: readonly string[]): UnkeyFlags {
 }
 
 /**
- * Returns the server to import from. Uses the flags, or the `UPSTREAM_VERIFY_…` settings if a flag is missing.
- * Errors: `UsageError` if neither has an address or a root key, `CommandError` if the file cannot be read.
+ * Returns the server to import from. Uses the `UPSTREAM_VERIFY_…` settings for flags that are missing. Errors:
+ * `UsageError` if neither flags nor settings have an address and a root key, `CommandError` if the file with the root
+ * key cannot be read.
  */
 export function serverOf(
   { url, rootKeyFile }: UnkeyFlags,
@@ -59,7 +60,7 @@ export function serverOf(
   }
   if (rootKey === undefined) {
     throw new UsageError(
-      "--root-key-file, UPSTREAM_VERIFY_ROOT_KEY_FILE or UPSTREAM_VERIFY_ROOT_KEY must have a root key of the other server. A command line is not secret, so it cannot have the key itself.",
+      "--root-key-file, UPSTREAM_VERIFY_ROOT_KEY_FILE or UPSTREAM_VERIFY_ROOT_KEY must have a root key of the other server. The key itself cannot be an argument, because other users of this machine could read it.",
     );
   }
   return { url: address, rootKey };
@@ -85,8 +86,9 @@ function listOf(text = ""): string[] {
   return [...new Set(text.split(",").map((one) => one.trim()))].filter((one) => one !== "");
 }
 
-/** the maximum time of a call, long enough for a page of keys */
+/** the maximum duration of a call to the API of Unkey, long enough for a page of keys */
 const callWithinMs = 30_000;
+/** at most this many failures are printed */
 const mostListed = 100;
 
 /**
@@ -115,7 +117,8 @@ export async function importUnkey(
   const options = { dryRun, replace, rootKeys: false, reseal: () => undefined, unit: "record" } as const;
   const code = await runImport(target, entries, options);
   if (flaws.length === 0) return code;
-  console.log(`${flaws.length} could not be imported:`);
+  const shown = flaws.length > mostListed ? ` (the first ${mostListed} follow)` : "";
+  console.log(`Records that could not be imported: ${flaws.length}${shown}`);
   for (const flaw of flaws.slice(0, mostListed)) console.log(flaw);
   return exitCodes.error;
 }

@@ -23,8 +23,8 @@ export function printsRows({ operation, flags, terminalWidth }: Omit<Printing, "
 }
 
 /**
- * Prints the items of a list page by page, as a table or as one line of JSON each. Returns the
- * exit code. Errors: `CommandError`.
+ * Prints the items of a list page by page, as a table or as one line of JSON each. Returns the exit code. Errors:
+ * `CommandError`.
  */
 export async function printRows(printing: Printing): Promise<number> {
   const { operation, flags, terminalWidth, ask } = printing;
@@ -68,7 +68,10 @@ export function printer(
   };
 }
 
-/** Returns how to print a list. Default: as a table on a terminal, else as JSON. Errors: `UsageError`. */
+/**
+ * Returns how to print a list. Default: as a table on a terminal, else as JSON. Errors: `UsageError` if `output` is
+ * another text.
+ */
 function formOf(output: string | undefined, terminalWidth: number | undefined): "table" | "json" {
   if (output === undefined) return terminalWidth === undefined ? "json" : "table";
   if (output === "table" || output === "json") return output;

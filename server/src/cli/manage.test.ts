@@ -216,9 +216,9 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
       [[...create, "--permissions", "identity.a-b.read_identity"], /not a permission/],
       [[...create, "--permission", "*"], /--permission'.*allowed: .*--permissions/],
       [[...create, "--permissions"], /--permissions/],
-      [[...create, "--permissions", "*", "--expires", "yesterday"], /not in the future/],
-      [[...create, "--permissions", "*", "--expires", "2020-01-01"], /not in the future/],
-      [[...create, "--permissions", "*", "--expires", "0d"], /not in the future/],
+      [[...create, "--permissions", "*", "--expires", "yesterday"], /not a time in the future/],
+      [[...create, "--permissions", "*", "--expires", "2020-01-01"], /not a time in the future/],
+      [[...create, "--permissions", "*", "--expires", "0d"], /not a time in the future/],
       [["migration", "create", "--workspace", server.workspaceId, "--algorithm", "256"], /sha256/],
     ] as const) {
       const sentence = await refused(words);

@@ -42,7 +42,7 @@ const managed: Record<string, Command> = {
   "root-key revoke": revokeRootKeyById,
 };
 
-/** Whether these words are a management command. */
+/** Whether these words begin with the name of a management command. */
 export function isManagement([group = "", verb = ""]: readonly string[]): boolean {
   return Object.hasOwn(managed, `${group} ${verb}`);
 }
@@ -66,7 +66,7 @@ export async function manage(
 const newId = idMaker(randomBytes);
 
 const time = { description: "Unix time in milliseconds." };
-/** the columns of a table of workspaces, in their order */
+/** the columns of a table of workspaces, from left to right */
 const workspaceColumns = { properties: { id: {}, name: {}, enabled: {}, timeZone: {}, createdAtMs: time } };
 const rootKeyColumns = {
   properties: {
@@ -106,7 +106,7 @@ async function switchWorkspace(engine: Engine, words: string[], enabled: boolean
   return `${id} is ${enabled ? "enabled" : "disabled"}`;
 }
 
-/** Sets the time zone of a workspace. New quotas get it if they are created without a time zone. */
+/** Sets the time zone of a workspace, which is the time zone of new quotas that are created without one. */
 async function setWorkspace(engine: Engine, words: string[]): Promise<string> {
   const options = flags(words, ["workspace", "time-zone"]);
   const given = options["time-zone"] ?? "";
@@ -220,16 +220,16 @@ async function whyNotRevoked(engine: Engine, id: string): Promise<string> {
 }
 
 /**
- * Returns the id of the workspace with this id, or of the only workspace if `id` is
- * undefined. Errors: like `findWorkspace`.
+ * Returns `id` if there is such a workspace, or the id of the only workspace if `id` is undefined. Errors: like
+ * `findWorkspace`.
  */
 export async function workspaceOf(engine: Engine, id: string | undefined): Promise<string> {
   return (await findWorkspace(engine, id)).id;
 }
 
 /**
- * Finds the workspace with this id, or the only workspace if `id` is undefined. Errors: `CommandError` if it does not
- * exist, or if `id` is undefined and there are several.
+ * Finds the workspace with this id, or the only workspace if `id` is undefined. Errors: `CommandError` if there is no
+ * such workspace, or if `id` is undefined and there are several workspaces.
  */
 export async function findWorkspace(engine: Engine, id: string | undefined) {
   const all = await listWorkspaces(engine.db);
@@ -252,7 +252,7 @@ function expiry(text: string | undefined, nowMs: number): number | undefined {
   const at = parseTime(text, nowMs);
   if (at === undefined || at <= nowMs) {
     throw new UsageError(
-      `--expires ${JSON.stringify(text)} is not in the future. Use 90m, 12h, 30d or an ISO time.`,
+      `--expires is ${JSON.stringify(text)}, which is not a time in the future. Use 90m, 12h or 30d from now, or an ISO time.`,
     );
   }
   return at;
@@ -265,7 +265,7 @@ function only(words: readonly string[], usage: string): string {
   return word;
 }
 
-/** Parses the flags of a command, all of which have a value. Errors: `UsageError` for any other word. */
+/** Parses the words of a command that takes only flags with values. Errors: `UsageError` for any other word. */
 function flags(words: readonly string[], values: readonly string[]): Record<string, string | undefined> {
   return parseOnlyFlags(words, { values }).flags;
 }

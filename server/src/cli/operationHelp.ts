@@ -1,7 +1,7 @@
 import type { Operation } from "../operation.ts";
 import { commandName, furtherFlags, inputSchema, isTextList, isTime, type Schema } from "./fields.ts";
 
-/** What `-h` prints for an operation: its fields, marked if they are required, and an example. */
+/** What `-h` prints for an operation: its fields and which of them are required, its other flags, and an example. */
 export function operationHelp(operation: Operation): string {
   const schema = inputSchema(operation);
   const { properties = {}, required = [] } = schema;

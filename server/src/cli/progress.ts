@@ -6,7 +6,7 @@ export function progress() {
   let shownAtMs = Number.NEGATIVE_INFINITY;
   const clear = () => (isTerminal ? process.stderr.write("\r\u001b[K") : undefined);
   return {
-    /** `text` is called only if it is printed, so `show` may be called for each record. */
+    /** Calls `text` only if its result is printed, so `show` may be called for each record. */
     show(text: () => string): void {
       const nowMs = performance.now();
       if (!isTerminal || nowMs - shownAtMs < everyMs) return;

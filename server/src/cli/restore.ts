@@ -21,7 +21,7 @@ export async function restore(database: DatabaseAddress, words: readonly string[
   const backup = checkBackup(file);
   if (files.length < words.length) return describe(backup);
   await restoreTo(database.path, backup);
-  return `${describe(backup)}\nIt is restored to ${database.path}. Start the server now.`;
+  return `${describe(backup)}\nThe backup is restored to ${database.path}. Start the server now.`;
 }
 
 function describe({ path, hasUsage, contents }: Backup): string {

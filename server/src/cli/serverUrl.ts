@@ -4,9 +4,9 @@ import { CommandError } from "./commandError.ts";
 export type Address = { LATCHKEY_URL?: string | undefined; HOST: string; PORT: number };
 
 /**
- * Returns the address of the server to call: `LATCHKEY_URL` without a slash at its end. If it is not set,
- * returns the address of a server on this machine with the same settings. Errors: `CommandError` if such a
- * server chooses its port itself.
+ * Returns the address of the server to call: `LATCHKEY_URL` without a slash at its end. If that setting is missing,
+ * returns the address of a server on this machine with the same `HOST` and `PORT`. Errors: `CommandError` if `PORT` is
+ * 0, because such a server chooses its port itself.
  */
 export function serverUrl({ LATCHKEY_URL, HOST, PORT }: Address): string {
   if (LATCHKEY_URL !== undefined) return LATCHKEY_URL.replace(/(?<!\/)\/+$/, "");

@@ -13,8 +13,8 @@ const widest = 40;
 const gap = "  ";
 
 /**
- * Creates a table for items with this schema. Its columns are the fields that have a value in the first rows. They
- * are as wide as these rows need, and there are only as many as fit into `maxWidth`.
+ * Creates a table for items with this schema. Its columns are the fields that have a value in one of the `first` rows.
+ * Each column is as wide as these rows need. Columns that do not fit into `maxWidth` characters are omitted.
  */
 export function tableOf(item: Schema, first: readonly object[], maxWidth: number): Table {
   const all = Object.entries(item.properties ?? {}).map(([name, schema]): Column => {

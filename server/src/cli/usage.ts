@@ -6,8 +6,8 @@ import { parseOnlyFlags } from "./flags.ts";
 
 /**
  * `latchkey usage export`: prints the stored events, that is, verifications and rate limit decisions, as one line of
- * JSON each. The order is only roughly oldest first, since the events of a workspace are stored in blocks of a few
- * minutes. Errors: `CommandError`.
+ * JSON each. The order is only roughly oldest first, because the events of a workspace are stored in blocks of a few
+ * minutes each. Errors: `CommandError`.
  */
 export async function exportUsage(sql: UsageSql, words: readonly string[]): Promise<void> {
   const { since } = parseOnlyFlags(words, { values: ["since"] }).flags;

@@ -55,8 +55,8 @@ test("keys why explains why a key is valid, by the key or its id", async () => {
 test("keys why explains why a key is NOT_FOUND", async () => {
   expect(await why("prod_nobody")).toBe(`The key is refused: NOT_FOUND, at 2026-01-15T12:00:00.000Z.
 
-  FAIL  found       There is no such key that this root key may read.
-                    Fix: Check that the key is complete, and that it belongs to the workspace of this root key.
+  FAIL  found       There is no such key, or this root key may not read it.
+                    Fix: Check that the key is complete, that it belongs to the workspace of this root key, and that this root key may read the keys of its api.
 
 Waiting does not help: each check marked FAIL says what to change.`);
   const { keyId } = await createKey();
@@ -115,7 +115,7 @@ test("keys why explains why a key has INSUFFICIENT_PERMISSIONS", async () => {
                       - any of:
                         - docs.write
                         - admin
-                    It has docs.read, through the role editor.
+                    The key has docs.read, through the role editor.
                     Fix: Give it docs.write or admin, directly or through a role.`);
 });
 
@@ -128,7 +128,7 @@ test("keys why explains why a key is RATE_LIMITED, and when it passes", async ()
   expect(text).toContain("is refused: RATE_LIMITED, at");
   expect(text).toContain(`  FAIL  ratelimit   requests: 1 of 1 used in 60 s: there is no room for a cost of 1.
                     Fix: Wait 41 s, raise the limit, or lower the cost.`);
-  expect(text).toEndWith("\n\nIf nothing else changes, it passes at 2026-01-15T12:01:00.000Z.");
+  expect(text).toEndWith("\n\nIf nothing else changes, the key passes at 2026-01-15T12:01:00.000Z.");
 });
 
 test("keys why explains why a key is USAGE_EXCEEDED", async () => {

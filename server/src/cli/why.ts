@@ -62,7 +62,7 @@ export function whyText(data: unknown): string {
   const last =
     passesAt === undefined
       ? "Waiting does not help: each check marked FAIL says what to change."
-      : `If nothing else changes, it passes at ${timeText(passesAt)}.`;
+      : `If nothing else changes, the key passes at ${timeText(passesAt)}.`;
   return [verdictLine, "", ...lines, "", last].join("\n");
 }
 
@@ -72,7 +72,7 @@ function checkLines({ check, passed, why, fix, name, parts = [], granted = [] }:
   const subject = name === undefined ? "" : `${name}: `;
   const head = `  ${passed ? "ok  " : "FAIL"}  ${check.padEnd(12)}${subject}${why}`;
   const tree = passed ? [] : partLines(parts);
-  const held = granted.map(({ slug, via }) => `${margin}It has ${slug}, ${viaText(via)}.`);
+  const held = granted.map(({ slug, via }) => `${margin}The key has ${slug}, ${viaText(via)}.`);
   return [head, ...tree, ...held, ...(fix === undefined ? [] : [`${margin}Fix: ${fix}`])];
 }
 

@@ -54,7 +54,7 @@ export function startBackups(
   ]);
   metrics.gauge(
     "latchkey_backup_last_made_timestamp_seconds",
-    "When this process last completed a backup, as Unix time in seconds; 0 if it has not.",
+    "When this process last completed a backup, as Unix time in seconds; 0 if it has not completed any.",
     () => madeAtMs / 1_000,
   );
   void tick();

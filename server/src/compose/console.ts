@@ -59,7 +59,9 @@ const shipped = join(here, "console");
 /** the console's source in a checkout, which is built when a browser first opens the console */
 const source = join(here, "../../../console");
 
-/** Returns a function that reads the console's files on its first call, and in a checkout builds them first. */
+/**
+ * Returns a function that reads the console's files on its first call. In a checkout, that call also builds the files.
+ */
 function onceBuilt(): () => Promise<Assets> {
   let found: Promise<Assets> | undefined;
   return () => {
@@ -81,7 +83,7 @@ async function findAssets(): Promise<Assets> {
   return readAssets(join(source, "dist"));
 }
 
-/** Builds the console in a separate process, so that the memory that building takes is freed afterwards. */
+/** Builds the console in a separate process, because the memory that a build takes is then freed. */
 function build(): Promise<void> {
   return new Promise((resolve, reject) => {
     const builder = spawn(process.execPath, [join(source, "build.ts")], {

@@ -15,7 +15,9 @@ type Parts = {
   newHitId(): string;
 };
 
-/** Counters in Redis also have `isUp`: whether Redis decides. While it does not, this node decides from its memory. */
+/**
+ * Counters in Redis also have `isUp`: whether Redis decides. While it returns false, this node decides from its memory.
+ */
 export type ObservedCounters = Counters & { isUp?(): boolean };
 
 /**

@@ -12,9 +12,9 @@ type Parts = { engine: Engine; metrics: Metrics; monotonicMs(): number; log: Log
 const mostThreads = 4;
 
 /**
- * Creates the service that recognizes keys that were imported with a hash other than SHA-256, such as bcrypt. Its
- * threads compare keys with hashes. There are half as many as the machine has processors, but at least one and at most
- * four. Errors: `ConfigError` if the file with the secret of HMAC hashes cannot be read.
+ * Creates the service that recognizes keys that were imported with a hash other than SHA-256, such as bcrypt. The
+ * service compares keys with hashes in threads: half as many as the machine has processors, but at least one and at
+ * most four. Errors: `ConfigError` if the file with the secret of HMAC hashes cannot be read.
  */
 export function oldHashesOf(config: Config, { engine, metrics, monotonicMs, log }: Parts): OldHashes {
   const oldHashes = openOldHashes({
@@ -31,7 +31,7 @@ export function oldHashesOf(config: Config, { engine, metrics, monotonicMs, log 
   );
   metrics.gauge(
     "latchkey_old_hash_comparisons_pending",
-    "Keys that are being compared with bcrypt, argon2 or PBKDF2 hashes, or wait for it.",
+    "Keys that are being compared with bcrypt, argon2 or PBKDF2 hashes, or wait for such a comparison.",
     oldHashes.pending,
   );
   return oldHashes;

@@ -14,7 +14,7 @@ type Parts = { engine: Engine; metrics: Metrics; log: Log; monotonicMs(): number
 /**
  * Opens the upstream: the server that verified keys before this one. Returns `undefined` if
  * `UPSTREAM_VERIFY_MODE` is off. Errors: `ConfigError` if a required setting is missing, if the workspace in
- * `UPSTREAM_VERIFY_WORKSPACE` does not exist, or if it is not set and the database has several workspaces.
+ * `UPSTREAM_VERIFY_WORKSPACE` does not exist, or if the database has several workspaces and this setting is missing.
  */
 export async function upstreamWith(
   config: Config,
@@ -56,13 +56,15 @@ async function workspaceOf({ UPSTREAM_VERIFY_WORKSPACE: id }: Config, engine: En
 }
 
 function missing(setting: string, mode: string): ConfigError {
-  return new ConfigError(`UPSTREAM_VERIFY_MODE is ${mode}, which needs ${setting}.`);
+  return new ConfigError(
+    `UPSTREAM_VERIFY_MODE is ${mode}, which needs ${setting}: set it, or set UPSTREAM_VERIFY_MODE to off.`,
+  );
 }
 
 function measure(metrics: Metrics, upstream: Upstream, differences: DifferenceLog): void {
   metrics.counter(
     "latchkey_upstream_calls_total",
-    "Verifications that needed the verdict of the upstream, by the result of asking for it.",
+    "Verifications that needed the verdict of the upstream, by what it did: verdict, refused, unavailable, or not_asked.",
     () => upstreamResults.map((one) => ({ labels: `result="${one}"`, value: upstream.results()[one] })),
   );
   metrics.counter(

@@ -21,8 +21,7 @@ export function givenUpstreamRootKey(config: Config): string | undefined {
 }
 
 /**
- * The secret with which the HMACs of imported keys were computed; undefined if it is not set.
- * Errors: as `givenRootKey`.
+ * Like `givenRootKey`, for the secret with which the HMACs of imported keys were computed.
  */
 export function givenHmacSecret(config: Config): Uint8Array | undefined {
   const text = given(config, "IMPORTED_HMAC_SECRET");
@@ -31,9 +30,19 @@ export function givenHmacSecret(config: Config): Uint8Array | undefined {
   return text === undefined ? undefined : Buffer.from(text);
 }
 
-/** Like `givenRootKey`, for a recovery key whose file `flag` names. */
+/**
+ * Reads the recovery key in `file`. `flag` is the flag of the command line that names the file.
+ * Errors: `ConfigError`, which names the flag.
+ */
 export function recoveryKeyIn(file: string, flag: string): string {
   return secretIn(file, flag, "RECOVERY_KEY");
+}
+
+/**
+ * Returns the name of the setting that has the secret: `name`, or with the suffix `_FILE` if the secret is in a file.
+ */
+export function settingOf(config: Config, name: SecretName): string {
+  return config[`${name}_FILE`] === undefined ? name : `${name}_FILE`;
 }
 
 function given(config: Config, name: SecretName): string | undefined {
@@ -51,6 +60,6 @@ function secretIn(file: string, setting: string, name: SecretName): string {
     throw new ConfigError(`${where}: the file cannot be read (${code}).`);
   }
   const { form, fix } = secretForms[name];
-  if (!form.test(text)) throw new ConfigError(`${where}: its content ${fix}.`);
+  if (!form.test(text)) throw new ConfigError(`${where}: the content of the file ${fix}.`);
   return text;
 }

@@ -10,9 +10,11 @@ export const settings = z.object({ ...serving, ...storage, ...limits, ...moving 
 export type Config = z.output<typeof settings> & {
   /** the standard OpenTelemetry variables, if they turn traces on */
   otel?: Readonly<Record<string, string>>;
-  /** the process that started this one; when it exits, this one stops; set by `bin/latchkey.mjs` */
+  /**
+   * the id of the launcher's process (`bin/latchkey.mjs`), if there is one; when the launcher exits, the server stops
+   */
   launcherPid?: number;
 };
 
-/** The settings cannot be used. The message is one sentence with the name of the setting. */
+/** The settings cannot be used. The message names the setting, and says what is wrong or what to do. */
 export class ConfigError extends Error {}

@@ -5,8 +5,8 @@ import { settings } from "./settings.ts";
 const othersSettings = ["LATCHKEY_LAUNCHER_PID", "LATCHKEY_ALLOW_HTTP"];
 
 /**
- * Returns a warning for each `LATCHKEY_…` variable that nothing reads. It suggests the
- * setting that was probably meant.
+ * Returns a warning for each `LATCHKEY_…` variable that nothing reads. The warning suggests the setting that was
+ * probably meant.
  */
 export function unknownSettings(environment: Record<string, string | undefined>): string[] {
   const known = [...Object.keys(settings.shape), ...othersSettings];

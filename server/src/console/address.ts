@@ -1,4 +1,4 @@
-/** Finds out from the headers of a request where it comes from: this machine, a proxy, or a page of ours. */
+/** Finds out from a request's headers where it comes from: this machine, a proxy, or a page of the console. */
 
 const loopbackHost = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 
@@ -15,16 +15,16 @@ export function isForwarded(headers: Headers): boolean {
   return [...headers.keys()].some((name) => forwarding.test(name));
 }
 
-/** Returns the origin of our own pages: that of `publicUrl`, or if it is not set, of the address in the Host header. */
+/** Returns the origin of the console's pages: of `publicUrl`, or if that is not set, of the host in the Host header. */
 function ownOrigin(headers: Headers, publicUrl: string | undefined): string | undefined {
   const url = publicUrl ?? `http://${headers.get("host") ?? ""}`;
   return URL.canParse(url) ? new URL(url).origin : undefined;
 }
 
 /**
- * Whether a page of ours has sent the request. Browsers say so in the Sec-Fetch-Site header. Old browsers, and
- * all browsers over plain HTTP, send only the Origin header. The origin in it must be ours including the port, since
- * cookies and SameSite ignore ports.
+ * Whether a page of the console has sent the request. Browsers say so in the Sec-Fetch-Site header. Old browsers, and
+ * all browsers over plain HTTP to another machine, send only the Origin header. That origin must be the console's,
+ * including the port: cookies and SameSite ignore ports, so they do not keep out pages on other ports of this host.
  */
 export function isSameOrigin(headers: Headers, publicUrl: string | undefined): boolean {
   const site = headers.get("sec-fetch-site");

@@ -11,7 +11,7 @@ import type { LoginTokens } from "./loginLink.ts";
 export type ConsoleOptions = {
   settings: ConsoleSettings;
   tokens: LoginTokens;
-  /** The built console. Errors: `Failure` if it has not been built. */
+  /** Returns the files of the console. Errors: `Failure` if the console has not been built. */
   assets(): Promise<Assets>;
 };
 

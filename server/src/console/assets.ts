@@ -43,7 +43,7 @@ export function readAssets(folder: string): Assets {
   };
 }
 
-/** Returns the Cache-Control header. Assets never change, since their names contain a hash of their content. */
+/** Returns the Cache-Control header. Files in `assets/` never change: their names contain a hash of their content. */
 function cachingOf(path: string): string {
   return path.startsWith("assets/") ? "public, max-age=31536000, immutable" : "no-cache";
 }

@@ -31,8 +31,8 @@ export function isOffered({ mode }: ConsoleSettings, headers: Headers): boolean 
 }
 
 /**
- * Whether a browser may send a secret to this server: over HTTPS, within this machine, or if
- * the operator allows plain HTTP.
+ * Whether a browser may send a secret to this server: over HTTPS, within this machine, or if the operator allows plain
+ * HTTP.
  */
 export function isSafeTransport({ publicUrl, allowHttp }: ConsoleSettings, headers: Headers): boolean {
   return isHttps(publicUrl) || allowHttp || isLoopback(headers.get("host") ?? "");

@@ -8,7 +8,8 @@ export type SessionCookie = {
 
 /**
  * Creates the cookie. Over HTTPS, the prefix `__Host-` keeps other hosts and plain HTTP from setting or reading it.
- * Over plain HTTP, there is no such protection, and cookies ignore ports, so the name contains the port.
+ * Browsers do not accept this prefix over plain HTTP. The name then contains the port, because cookies ignore ports:
+ * otherwise two servers on one host would overwrite each other's cookie.
  */
 export function sessionCookie(overHttps: boolean, port: number): SessionCookie {
   const name = overHttps ? "__Host-latchkey" : `latchkey_console_${port}`;

@@ -1,9 +1,10 @@
 /**
- * Tokens for login links. Each signs in once, within five minutes. They are kept only in the memory of this process.
+ * Tokens for login links. Each token signs in once, within five minutes. Tokens are kept only in the memory of this
+ * process.
  */
 export type LoginTokens = {
   issue(): string;
-  /** Uses a token up. Returns whether it was valid. */
+  /** Returns whether a token is valid, and makes it invalid. */
   take(token: string): boolean;
 };
 

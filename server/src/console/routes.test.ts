@@ -88,7 +88,7 @@ describe("with CONSOLE=auto on loopback", () => {
     expectRefusal(await bare.call("identities.listIdentities", {}, bearer), "console_session_missing");
   });
 
-  test("GET returns no data: neither from the session nor from an operation", async () => {
+  test("GET returns no data, neither of the session nor of an operation", async () => {
     const browser = openBrowser(server);
     await browser.signIn(server.rootKey);
     const headers = { Cookie: browser.cookie, "Sec-Fetch-Site": "same-origin" };
@@ -108,7 +108,7 @@ describe("with CONSOLE=auto on loopback", () => {
     );
   });
 
-  test("every response of the console carries the policy, whether it succeeds or fails", async () => {
+  test("every response of the console has the security headers, whether the request succeeds or fails", async () => {
     const browser = openBrowser(server);
     const replies = [
       await browser.signIn(server.rootKey),
@@ -138,11 +138,11 @@ describe("with CONSOLE=auto on loopback", () => {
     [{ rootKey: "latchkey_root_mistyped" }, "body.rootKey"],
     [{ rootKey: 1 }, "body.rootKey"],
     [{ rootkey: "x" }, "body.rootkey"],
-  ])("a login that does not name a root key says where and how to mend it: %j", async (body, location) => {
+  ])("a login without a valid root key is refused with the field to correct: %j", async (body, location) => {
     expectRefusal(await openBrowser(server).session("POST", body), "invalid_input", location);
   });
 
-  test("an unknown root key does not sign in, and an address may not try many", async () => {
+  test("an unknown root key does not sign in, and a client address that tries many is rate limited", async () => {
     const browser = openBrowser(server);
     expectRefusal(await browser.signIn("x".repeat(40)), "root_key_not_found");
     for (let count = 1; count < 100; count += 1) await browser.signIn(`${"x".repeat(40)}${count}`);
@@ -170,7 +170,7 @@ describe("with CONSOLE=auto on loopback", () => {
   });
 });
 
-describe("a login link is not offered", () => {
+describe("no login link is offered", () => {
   test.each<[string, Record<string, string>]>([
     ["the console is off", { CONSOLE: "off" }],
     ["the login would be refused", { CONSOLE: "on", PUBLIC_URL: "http://latchkey.example" }],
@@ -190,9 +190,9 @@ describe("a login link is not offered", () => {
 
 describe.each<[string, Record<string, string>]>([
   ["CONSOLE=off", { CONSOLE: "off" }],
-  ["auto and PUBLIC_URL", { PUBLIC_URL: "http://127.0.0.1:7070" }],
-  ["auto and TRUSTED_PROXIES", { TRUSTED_PROXIES: "10.0.0.1" }],
-  ["auto and a HOST that others reach", { HOST: "0.0.0.0" }],
+  ["CONSOLE=auto and PUBLIC_URL", { PUBLIC_URL: "http://127.0.0.1:7070" }],
+  ["CONSOLE=auto and TRUSTED_PROXIES", { TRUSTED_PROXIES: "10.0.0.1" }],
+  ["CONSOLE=auto and a HOST that other machines reach", { HOST: "0.0.0.0" }],
 ])("with %s", (_, config) => {
   const server = testServer({ config });
 

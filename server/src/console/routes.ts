@@ -25,11 +25,11 @@ export function consoleRoutes(
       made ??= sessionCookie(isHttps(settings.publicUrl), port());
       return made;
     };
-    const held = sessions(services);
+    const sessionStore = sessions(services);
     const admit = admission(operations, settings);
     const access: Access = {
       admit: (exchange) => admit(exchange, "call"),
-      caller: async ({ request }) => (await held.find(cookie().read(request.headers))).caller,
+      caller: async ({ request }) => (await sessionStore.find(cookie().read(request.headers))).caller,
       secret: ({ headers }) => cookie().read(headers) ?? "",
       via: "console",
     };
@@ -37,7 +37,15 @@ export function consoleRoutes(
     const get: Responder = documentRoute(exchanges)(page);
     return {
       ...Object.fromEntries(operations.map((one) => [`/console/api/${one.name}`, respondTo(one, access)])),
-      "/console/session": sessionRoute({ exchanges, services, options, authentication, held, cookie, admit }),
+      "/console/session": sessionRoute({
+        exchanges,
+        services,
+        options,
+        authentication,
+        sessionStore,
+        cookie,
+        admit,
+      }),
       "/console": get,
       "/console/*": get,
     };
@@ -45,8 +53,8 @@ export function consoleRoutes(
 }
 
 /**
- * Serves the files of the console. For every other path, serves its only page: the router
- * in the browser reads the path.
+ * Serves the console's files below `/console/assets/`, and its only page for all other paths: the router in the browser
+ * reads the path.
  */
 function pageRoute(operations: readonly Operation[], { assets }: ConsoleOptions, admit: Admit) {
   return async (exchange: Exchange): Promise<Response> => {

@@ -24,7 +24,7 @@ type Parts = {
   services: Services;
   options: ConsoleOptions;
   authentication: Authentication;
-  held: Sessions;
+  sessionStore: Sessions;
   cookie(): SessionCookie;
   admit: Admit;
 };
@@ -40,7 +40,7 @@ const login = z.strictObject({
  * `DELETE` signs out.
  */
 export function sessionRoute(parts: Parts): Responder {
-  const { exchanges, held, cookie, admit } = parts;
+  const { exchanges, sessionStore, cookie, admit } = parts;
   const bodies = bodyBudget(64 * maxBytes);
 
   async function respond(exchange: Exchange): Promise<unknown> {
@@ -57,21 +57,21 @@ export function sessionRoute(parts: Parts): Responder {
       checkMediaType(request.headers);
       const { caller, byLink } = await callerOf(parts, exchange, readJson(body));
       exchange.caller = caller;
-      const secret = await held.start(caller, byLink, originOf(exchange));
+      const secret = await sessionStore.start(caller, byLink, originOf(exchange));
       headers["Set-Cookie"] = cookie().set(secret);
-      return await shown(parts, await held.find(secret));
+      return await shown(parts, await sessionStore.find(secret));
     } finally {
       dropBody(body, bodies);
     }
   }
 
   function sessionOf({ request }: Exchange): Promise<Session> {
-    return held.find(cookie().read(request.headers));
+    return sessionStore.find(cookie().read(request.headers));
   }
 
   async function signOut(exchange: Exchange): Promise<void> {
     const session = await sessionOf(exchange).catch(() => undefined);
-    if (session !== undefined) await held.end(session, originOf(exchange));
+    if (session !== undefined) await sessionStore.end(session, originOf(exchange));
   }
 
   return async (request, socket) => {
@@ -111,7 +111,7 @@ async function callerOf(
   return { caller: judged(record, { nowMs: services.now }), byLink: true };
 }
 
-/** Returns what a response says about a session. */
+/** Returns the data of a response that describes a session. */
 async function shown({ services }: Parts, { caller, endsAtMs }: Session) {
   const { workspaceId, rootKeyId, permissions } = caller;
   const workspace = await findWorkspace(services.db, workspaceId);

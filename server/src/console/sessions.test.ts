@@ -42,7 +42,7 @@ describe.each(engines)("on $name", (engine) => {
     for (const secret of [rootKey, browser.cookie.split("=")[1] ?? ""]) expect(text).not.toContain(secret);
   });
 
-  test("a session that the login link opened may read the server's status, but not pass that on, and one that a root key opened may not", async () => {
+  test("a session from a login link may read the server's status but not grant that permission; a session from a root key may not read it", async () => {
     const [, loginToken] = (await server.loginLink())?.split("#login=") ?? [];
     const byLink = openBrowser(server);
     const { body } = await byLink.session("POST", { loginToken });
@@ -103,7 +103,7 @@ describe.each(engines)("on $name", (engine) => {
     expect(await seen()).toBe(startedAtMs + minuteMs);
   });
 
-  test("a root key has at most 20 sessions: the one that was used the longest ago ends", async () => {
+  test("a root key has at most 20 sessions: if another begins, the least recently used session ends", async () => {
     const rootKey = await server.makeRootKey(["*"]);
     const first = await signedIn(rootKey);
     const second = await signedIn(rootKey);
@@ -117,7 +117,7 @@ describe.each(engines)("on $name", (engine) => {
     expectRefusal(await second.session("POST"), "console_session_missing");
   });
 
-  test("a revoked root key ends its sessions at the next call", async () => {
+  test("the sessions of a revoked root key are refused from the next call on", async () => {
     const rootKey = await server.makeRootKey(["*"]);
     const browser = await signedIn(rootKey);
     const { rootKeyId } = (await browser.session("POST")).body.data;
@@ -125,7 +125,7 @@ describe.each(engines)("on $name", (engine) => {
     expectRefusal(await browser.call("apis.createApi", { name: "late" }), "console_session_missing");
   });
 
-  test("a root key that is disabled, has expired, or lost a permission is judged anew at the next call", async () => {
+  test("if a root key is disabled, expires or loses a permission, that applies from its session's next call on", async () => {
     const { db } = server.services.engine;
     const expiring = await signedIn(await server.makeRootKey(["*"], { expiresAtMs: server.clock.nowMs + 1 }));
     const changed = await signedIn(await server.makeRootKey(["*"]));
@@ -169,7 +169,7 @@ describe.each(engines)("on $name", (engine) => {
     expect((await events()).at(-1)).not.toHaveProperty("via");
   });
 
-  test("a repeated change in the console gets the first response, and one in another session is another change", async () => {
+  test("a change that is repeated with its Idempotency-Key gets the first response, but not in another session", async () => {
     const browser = await signedIn();
     const headers = { "Idempotency-Key": "once" };
     const first = await browser.call("apis.createApi", { name: "once" }, headers);

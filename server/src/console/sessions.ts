@@ -32,9 +32,9 @@ export type Sessions = {
   /** Starts a session, and returns its secret. */
   start(caller: Caller, byLink: boolean, origin: Origin): Promise<string>;
   /**
-   * Finds the session with this secret. Reads the session and its root key from the database each time,
-   * so that revoking a root key ends its sessions at once on every node. Errors:
-   * `console_session_missing`, `workspace_disabled`, `root_key_disabled`, `root_key_expired`.
+   * Finds the session with this secret. Reads the session and its root key from the database each time: so the sessions
+   * of a revoked root key end at once on every node. Errors: `console_session_missing`, `workspace_disabled`,
+   * `root_key_disabled`, `root_key_expired`.
    */
   find(secret: string | undefined): Promise<Session>;
   end(session: Session, origin: Origin): Promise<void>;
@@ -57,7 +57,7 @@ export function sessions({ engine, db, now, newId, randomBytes, hashKey }: Servi
   async function touch({ id, seenAtMs }: ConsoleSession, nowMs: number): Promise<void> {
     if (nowMs - seenAtMs < touchedEveryMs) return;
     const write = (tx: Tx) => touchConsoleSession(tx, id, nowMs);
-    await engine.transaction(write).catch(() => {}); // a failed write is ignored, so that the user can still read
+    await engine.transaction(write).catch(() => {}); // if the write fails, the user can still read
   }
 
   return {

@@ -61,7 +61,7 @@ describe.each(backends)("counters in $name", (backend) => {
     expect([await look(free), await look(full)]).toEqual(before);
   });
 
-  test("a counter that is named twice in one call counts both costs, and the second sees the first", async () => {
+  test("if two windows of a call have the same counter, it counts both costs, and the second window sees the first cost", async () => {
     const window = fresh({ limit: 5, cost: 2 });
     const passed = await hit(window, { ...window, cost: 3 });
     expect(passed.windows.map((one) => one.remaining)).toEqual([0, 0]);
@@ -74,7 +74,7 @@ describe.each(backends)("counters in $name", (backend) => {
     expect((await look(window))?.remaining).toBe(5);
   });
 
-  test("a new limit keeps the counter, and a lower one takes back no cost", async () => {
+  test("a new limit keeps the counter, and a lower limit removes no cost from it", async () => {
     const window = fresh({ limit: 10, cost: 8 });
     await hit(window);
     const lowered = { ...window, limit: 5, cost: 0 };

@@ -2,14 +2,15 @@ import type { Window } from "../domain/windows.ts";
 
 /** The state of one rate limit window after a decision. */
 export type WindowState = {
-  /** whether this window had room for its cost; the call may still have been refused by another window */
+  /** whether this window had room for the cost; another window may still have refused the call */
   passed: boolean;
   /** how much cost still fits into the window */
   remaining: number;
   /**
-   * If this window refused: the time until it would admit this cost, or `durationMs` if it never will, because the cost
-   * is above the limit. Otherwise: the time until the window is empty. 0 to `durationMs` milliseconds, counted from the
-   * decision, since the caller's clock may differ from the clock that decided.
+   * If this window refused: the time until it would admit the cost, or `durationMs` if it never will. It never will if
+   * the cost, with the costs of earlier windows of the call on the same counter, is above the limit. If this window did
+   * not refuse: the time until the window is empty. 0 to `durationMs` milliseconds, counted from the decision, because
+   * the caller's clock may differ from the clock that decided.
    */
   resetInMs: number;
 };
@@ -26,22 +27,22 @@ export type Hit = {
 export type Peeked = {
   /** whether a hit would be admitted by this window */
   passed: boolean;
-  /** the limit in force; while Redis is down, it is this process's share of the requested limit */
+  /** the requested limit, or while Redis is down, this process's share of the requested limit */
   limit: number;
-  /** the cost that counts now; above the limit if the limit was lowered after the cost was admitted */
+  /** the sum of the costs that count now; above `limit` if the limit was lowered after they were admitted */
   used: number;
   /** the time until the window is empty, if nothing more is counted */
   emptyInMs: number;
   /**
-   * the time until there is room for the cost, if nothing more is counted. 0: there is room now. undefined: there
-   * never will be, since the cost is above the limit
+   * the time until there is room for the cost, if nothing more is counted. 0: there is room now. `undefined`: there
+   * will never be room, because the cost is above the limit
    */
   passesInMs: number | undefined;
 };
 
 /**
  * Counts in sliding windows: in any span of `durationMs`, the admitted cost is at most the limit. A cost may
- * count for up to `durationMs / 60` longer than `durationMs`, since costs that come shortly after one another are
+ * count for up to `durationMs / 60` longer than `durationMs`, because costs that come shortly after one another are
  * stored together.
  */
 export type Counters = {
@@ -60,7 +61,8 @@ export type Counters = {
 
 /**
  * Returns the key of a window's counter. Windows that differ in space, workspace, subject, name or duration have
- * different keys. The key contains the lengths of the workspace id and the name, so that it shows where each text ends.
+ * different keys. The key contains the lengths of the workspace id and the name: without them, "a" and "bc" would give
+ * the same key as "ab" and "c".
  */
 export function counterKey(window: Window): string {
   const { space, workspaceId, name } = window;

@@ -20,7 +20,7 @@ describe.each(backends)("counters in $name", (backend) => {
     }
   });
 
-  test("giving back the same hit twice gives back once", async () => {
+  test("giving back the same hit twice undoes it once", async () => {
     const window = fresh({ limit: 10, cost: 2 });
     const first = await hit(window);
     await hit(window);

@@ -51,8 +51,8 @@ describe.each(backends)("counters in $name", (backend) => {
 });
 
 /**
- * Wraps counters. Each hit is preceded by a peek, which must predict the hit's result. Each hit is then repeated for a
- * second set of subjects, without a peek. Both hits must have the same result, so the peeks have changed nothing.
+ * Wraps counters. Before each hit comes a peek, which must predict the hit's result. Each hit is then repeated for a
+ * second set of subjects, without a peek. If both hits have the same result, the peek has changed nothing.
  */
 function peekedTwin(counters: Counters): Counters {
   const twins = new WeakMap<Hit, Hit>();

@@ -6,7 +6,7 @@ import type { Window } from "../domain/windows.ts";
 describe.each(backends)("counters in $name", (backend) => {
   const { clock, counters, histories, fresh, hit, passes, look } = testCounters(backend);
 
-  test("a cost of `remaining` passes, and one more is refused", async () => {
+  test("a cost of `remaining` passes, and a cost of `remaining` + 1 is refused", async () => {
     const check = async (window: Window): Promise<void> => {
       const { remaining = 0 } = (await look(window)) ?? {};
       expect(await passes({ ...window, cost: remaining + 1 })).toBe(false);
@@ -51,7 +51,7 @@ describe.each(backends)("counters in $name", (backend) => {
     const window = fresh({ limit: 5, durationMs: 60_000 });
     const tooMuch = { ...window, cost: 6 };
     const expectNever = async (remaining: number): Promise<void> => {
-      // the hit is sent twice, since a backend may remember the first refusal and repeat it
+      // the hit is sent twice, because a backend may remember the first refusal and repeat it
       for (const again of [1, 2]) {
         const never = { passed: false, remaining, resetInMs: 60_000, again };
         expect({ ...(await hit(tooMuch)).windows[0], again }).toEqual(never);

@@ -27,7 +27,7 @@ describe("the documentation of a running server", () => {
     expect((await get("/docs/")).text).toBe(text);
   });
 
-  test("serves every page of the repository, without a leftover of Markdown, and each link leads somewhere", async () => {
+  test("serves every page of the repository without leftovers of Markdown, and no link is broken", async () => {
     const pages = await Promise.all(addresses.map(async (path) => ({ path, ...(await get(path)) })));
     const anchors = new Set(
       pages.flatMap(({ path, text }) => [
@@ -49,7 +49,7 @@ describe("the documentation of a running server", () => {
     expect(pages.length).toBeGreaterThan(operations.length);
   });
 
-  test("links every page that a page of the repository links", async () => {
+  test("keeps every link between pages of the repository", async () => {
     const found: string[] = [];
     for (const file of files) {
       const { text } = await get(addressOf(file));
@@ -65,7 +65,7 @@ describe("the documentation of a running server", () => {
     expect(found).toContain("testing/README.md");
   });
 
-  test("calls this server in its examples, and keeps the default address where it explains it", async () => {
+  test("has this server's address in its examples, and keeps the default address in the text that explains the default", async () => {
     const { text } = await get("/docs/quickstarts/hono");
     expect(text).toContain(`url=${server.url}\n`);
     expect(text).not.toContain("127.0.0.1:7070");
@@ -82,7 +82,7 @@ describe("the documentation of a running server", () => {
     expect(other.status).toBe(200);
   });
 
-  test("serves nothing else", async () => {
+  test("serves no other file", async () => {
     for (const path of [
       "/docs/no-such",
       "/docs/reference",

@@ -9,7 +9,7 @@ const options = { headings: { ids: true }, noHtmlBlocks: true, noHtmlSpans: true
  * the keyboard focus (`tabindex`) to be scrolled with the arrow keys.
  */
 export function markdownToHtml(markdown: string, resolve: Resolve): string {
-  // a screen reader would read an empty header
+  // a screen reader would announce an empty header
   const html = Bun.markdown.html(markdown, options).replaceAll("<th></th>", "<td></td>");
   return new HTMLRewriter()
     .on("a", {

@@ -46,7 +46,7 @@ function addressOf(name: string): string {
   return joinAddress("/docs", path.replace(/(^|\/)README$/, "")).replace(/\/$/, "");
 }
 
-/** Replaces the default address by this server's in the examples of a page, but not in the text that explains it. */
+/** Replaces the default address by `serverUrl` in code blocks only: the text may explain the default address. */
 function callingServer(markdown: string, serverUrl: string): string {
   const examples = /^```[\s\S]*?^```/gm;
   return markdown.replace(examples, (example) =>

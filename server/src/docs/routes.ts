@@ -5,7 +5,7 @@ import { page } from "../http/page.ts";
 import type { MoreRoutes } from "../http/serve.ts";
 import type { Page } from "./pages.ts";
 
-/** Serves the documentation. Its code and pages are loaded only when a browser opens a page. */
+/** Serves the documentation. The code that renders its pages is loaded at the first request for a page. */
 export const docsRoutes: MoreRoutes = ({ exchanges, publicUrl }) => {
   let found: Promise<(address: string) => Page | undefined> | undefined;
   const respond = async ({ request, headers }: Exchange): Promise<Response> => {

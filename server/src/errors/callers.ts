@@ -34,7 +34,7 @@ export const callers = {
     status: 401,
     type: "unkey/authentication/login_link_invalid",
     title: "Unauthorized",
-    when: "The console's login link was used before, has expired, or was created by an earlier start of the server.",
+    when: "The console's login link was used before, has expired, or was created before the server was restarted.",
     fix: "Restart the server for a new link, or sign in with a root key.",
   },
   root_key_disabled: {
@@ -49,7 +49,7 @@ export const callers = {
     type: "unkey/authorization/forbidden",
     title: "Forbidden",
     when: "The root key has expired.",
-    fix: "Create another with `latchkey root-key create`.",
+    fix: "Create another root key with `latchkey root-key create`.",
   },
   cross_site_request: {
     status: 403,

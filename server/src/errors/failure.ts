@@ -40,8 +40,8 @@ export type ErrorBody = {
 };
 
 /**
- * Returns the 403 that names the missing permission. If a permission for one resource is enough, the message also names
- * the permission for all resources. It has the text `<id>` instead of the resource's id.
+ * Returns the 403 that names the missing permission. `<id>` in `permission` means that the permission for one resource
+ * is enough. The message then also names the permission for all resources. It has the text `<id>`, never a real id.
  */
 export function missingPermission(permission: string): Failure {
   const ofAll = permission.replace(".<id>.", ".*.");

@@ -13,14 +13,14 @@ export const requests = {
     status: 400,
     type: "user/bad_request/permissions_query_syntax_error",
     title: "Bad Request",
-    when: "The `permissions` query of a verification cannot be read.",
+    when: "The `permissions` query of a verification has a syntax error.",
     fix: "Write permissions joined by AND and OR, grouped by parentheses. The detail names the position.",
   },
   key_malformed: {
     status: 400,
     type: "unkey/authentication/malformed",
     title: "Bad Request",
-    when: "The key does not have the form that its migration's algorithm needs.",
+    when: "The migration that `migrationId` names has keys of the form `<prefix>_<short token>_<long token>`. The key does not have this form.",
     fix: "Send the whole key as it was issued, or omit `migrationId`.",
   },
   unknown_operation: {
@@ -76,7 +76,7 @@ export const requests = {
     status: 422,
     type: "user/unprocessable_entity/idempotency_key_reused",
     title: "Unprocessable Entity",
-    when: "This Idempotency-Key was used for another body within the last 24 hours.",
-    fix: "Use a new Idempotency-Key for each change. Send the same one again only with the same body.",
+    when: "This Idempotency-Key was used with another body within the last 24 hours.",
+    fix: "Use a new Idempotency-Key for each change. To repeat a request, send its Idempotency-Key with the same body.",
   },
 } as const satisfies Record<string, Row>;

@@ -55,7 +55,7 @@ export const server = {
     status: 503,
     type: "unkey/application/hashing_busy",
     title: "Service Unavailable",
-    when: "The key must be compared with the bcrypt, argon2 or PBKDF2 hashes of imported keys that begin like it, and too many keys are being compared with such hashes already. Nothing was done.",
+    when: "The key must be compared with bcrypt, argon2 or PBKDF2 hashes of imported keys, and too many other keys are waiting for such comparisons. Nothing was done.",
     fix: "Wait as long as the Retry-After header says, and send the request again.",
   },
   outcome_unknown: {

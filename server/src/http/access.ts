@@ -4,11 +4,11 @@ import type { Exchange } from "./exchange.ts";
 
 /** How a request is authenticated: by a root key, or by a session of the console. */
 export type Access = {
-  /** Called before the body is read. Errors: why the request is refused, whoever the caller is. */
+  /** Called before the body is read and before `caller`. Errors: why the request is refused, whoever the caller is. */
   admit?(exchange: Exchange): void;
   /** Errors: why the caller is unknown or refused. */
   caller(exchange: Exchange): Caller | Promise<Caller>;
-  /** The secret that the caller presented. It encrypts the responses that are kept for repeated requests. */
+  /** The secret that the caller presented. Stored responses are encrypted under a key that is derived from it. */
   secret(request: Request): string;
   /** where the calls come from, for the audit trail; undefined: the API */
   via?: "console";

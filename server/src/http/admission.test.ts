@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Failure } from "../errors/failure.ts";
-import { bodyBudget, type Door, doors, kindOf, through } from "./admission.ts";
+import { bodyBudget, type Door, doors, kindOf, overloadReport, through } from "./admission.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 /** Waits until all admitted calls have started. A few of them start in each turn of the event loop. */
@@ -12,15 +12,17 @@ function open() {
   const clock = { nowMs: 0 };
   const metrics = new Map<string, () => unknown>();
   const logged: string[] = [];
-  const all = doors({
+  const options = {
     nowMs: () => clock.nowMs,
     metrics: {
-      gauge: (name, _, read) => void metrics.set(name, read),
-      counter: (name, _, read) => void metrics.set(name, read),
+      gauge: (name: string, _: string, read: () => unknown) => void metrics.set(name, read),
+      counter: (name: string, _: string, read: () => unknown) => void metrics.set(name, read),
     },
-    log: (_, event) => void logged.push(event),
-  });
-  return { ...all, clock, logged, metric: (name: string) => metrics.get(name)?.() };
+    log: (_: unknown, event: string) => void logged.push(event),
+  };
+  const report = overloadReport(options);
+  const all = doors({ ...options, report });
+  return { ...all, report, clock, logged, metric: (name: string) => metrics.get(name)?.() };
 }
 
 /** Whether the door admits a call. An admitted call stays in flight. */
@@ -183,6 +185,15 @@ describe("a server", () => {
     budget.giveBack(60);
     budget.take(60);
     expect(() => budget.take(1)).toThrow(Failure);
+  });
+
+  test("counts and logs a body that does not fit into memory like any other refused call", () => {
+    const { report, metric, logged } = open();
+    const budget = bodyBudget(100, () => report("bodies"));
+    budget.take(100);
+    expect(() => budget.take(1)).toThrow(Failure);
+    expect(metric("latchkey_overload_refusals_total")).toBe(1);
+    expect(logged).toEqual(["overloaded"]);
   });
 });
 

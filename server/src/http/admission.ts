@@ -16,13 +16,16 @@ export function kindOf(operation: Operation): Kind {
   return isWrite(operation) ? "changes" : "looks";
 }
 
-/** Admits calls of one kind, up to a bound. Calls above it are refused at once, so that the others are done in time. */
+/**
+ * Admits calls of one kind, up to a maximum number in flight. Further calls are refused at once, so that the admitted
+ * calls are done in time.
+ */
 export type Door = {
   /** Errors: `server_overloaded` if a call would be refused now. */
   check(): void;
   /**
    * Admits a call: at once (returns undefined), or when the returned promise resolves. Call `leave` when the call is
-   * done. `count` is 1, or for a batch of decisions the number of its entries.
+   * done. `count` is how many decisions to admit, if the calls are decisions. A management call always counts as 1.
    * Errors: `server_overloaded`.
    */
   enter(count?: number): Promise<void> | undefined;
@@ -54,53 +57,79 @@ function working<A, T>(_: unknown, work: (asked: A) => MaybePromise<T>, asked: A
   return work(asked);
 }
 
-/** A separate function, so that a closure is allocated only if the work returns a promise. */
+/** A separate function, because `through` would otherwise allocate this closure for synchronous work, too. */
 function leavingAfter<T>(done: Promise<T>, door: Door, count: number): Promise<T> {
   return done.finally(() => door.leave(count));
 }
 
-type DoorOptions = {
-  /** the time of a clock that never goes back */
+type ReportOptions = {
+  /** by a clock that never goes back */
   nowMs(): number;
-  metrics: Pick<Metrics, "gauge" | "counter">;
+  metrics: Pick<Metrics, "counter">;
   log: Log;
 };
 
+const reportedEveryMs = 10_000;
+
+/** Reports a refused call. `cause` is the kind whose calls are too many, or `bodies` if bodies take too much memory. */
+export type OverloadReport = (cause: Kind | "bodies") => void;
+
+/** Returns a function that counts the calls that were refused as `server_overloaded`, and logs at most one in 10 s. */
+export function overloadReport({ nowMs, metrics, log }: ReportOptions): OverloadReport {
+  let refused = 0;
+  let reportedAtMs = Number.NEGATIVE_INFINITY;
+  metrics.counter(
+    "latchkey_overload_refusals_total",
+    "Calls refused with the error server_overloaded.",
+    () => refused,
+  );
+  return (kind) => {
+    refused += 1;
+    if (nowMs() - reportedAtMs < reportedEveryMs) return;
+    reportedAtMs = nowMs();
+    log("warn", "overloaded", { kind, refusedSinceStart: refused });
+  };
+}
+
+type DoorOptions = {
+  /** by a clock that never goes back */
+  nowMs(): number;
+  metrics: Pick<Metrics, "gauge">;
+  report: OverloadReport;
+};
+
+/** At most this many decisions are in flight. */
 const mostDecisions = 4_096;
 /**
  * For each kind of management: at most 256 calls in flight, at most 64 of them being worked on. The rest are queued.
  */
 const management = { inFlight: 256, atOnce: 64 };
-/** If the first call in the queue has waited longer, its caller has probably given up, so the queue accepts no more. */
+/**
+ * If the first call in the queue has waited longer than this, its caller has probably given up. The queue then accepts
+ * no further calls.
+ */
 const longestWaitMs = 1_000;
 /**
  * While decisions come in every turn of the event loop, one call of each kind of management starts per 64 decisions.
  */
 const decisionsPerCall = 64;
 /**
- * In a turn without decisions, at most 16 queued calls start. A decision that arrives meanwhile waits a
- * few milliseconds.
+ * In a turn of the event loop without decisions, at most 16 queued calls start. A decision that arrives during such a
+ * turn waits a few milliseconds.
  */
 const callsPerTurn = 16;
-const reportedEveryMs = 10_000;
 const kindTexts = {
   decisions: "verifications and rate limit decisions",
   changes: "operations that write",
   looks: "operations that only read",
 } as const;
 
-/** The doors of one server, with their metrics. Refusals are logged at most once every 10 s. */
-export function doors({ nowMs, metrics, log }: DoorOptions): Record<Kind, Door> {
+/** The doors of one server, with their metrics. */
+export function doors({ nowMs, metrics, report }: DoorOptions): Record<Kind, Door> {
   let decided = 0;
-  let refused = 0;
-  let reportedAtMs = Number.NEGATIVE_INFINITY;
 
   function refuse(kind: Kind): never {
-    refused += 1;
-    if (nowMs() - reportedAtMs >= reportedEveryMs) {
-      reportedAtMs = nowMs();
-      log("warn", "overloaded", { kind, refusedSinceStart: refused });
-    }
+    report(kind);
     throw overloaded;
   }
 
@@ -117,7 +146,6 @@ export function doors({ nowMs, metrics, log }: DoorOptions): Record<Kind, Door> 
     changes: queued("changes"),
     looks: queued("looks"),
   };
-  metrics.counter("latchkey_overload_refusals_total", "Calls refused by server_overloaded.", () => refused);
   for (const kind of ["decisions", "changes", "looks"] as const) {
     const help = `Calls that are running or queued: ${kindTexts[kind]}.`;
     metrics.gauge(`latchkey_${kind}_in_flight`, help, all[kind].inFlight);
@@ -148,7 +176,7 @@ type Queueing = { decided(): number; nowMs(): number; refuse(): never };
 
 /**
  * Queues calls and starts a few of them in each turn of the event loop, so that requests from the network are read in
- * between. While decisions keep coming, it starts only one call per `decisionsPerCall` of them.
+ * between. While decisions keep coming, only one call starts per `decisionsPerCall` decisions.
  */
 function queuedDoor({ decided, nowMs, refuse }: Queueing): Door {
   const waiting = new Set<{ sinceMs: number; go(): void }>();
@@ -204,18 +232,22 @@ function queuedDoor({ decided, nowMs, refuse }: Queueing): Door {
   };
 }
 
-/** Limits the memory that all bodies above 16 KiB take together. A body for which there is no room is refused. */
+/** Limits the memory that all bodies above 16 KiB take together. If a body does not fit, its request is refused. */
 export type BodyBudget = {
-  /** Errors: `server_overloaded`; then nothing is taken. */
+  /** Errors: `server_overloaded` if `bytes` do not fit. The budget is then unchanged. */
   take(bytes: number): void;
   giveBack(bytes: number): void;
 };
 
-export function bodyBudget(maxBytes: number): BodyBudget {
+/** Calls `onRefusal` for each body that does not fit. */
+export function bodyBudget(maxBytes: number, onRefusal?: () => void): BodyBudget {
   let held = 0;
   return {
     take(bytes) {
-      if (held + bytes > maxBytes) throw overloadedByBodies;
+      if (held + bytes > maxBytes) {
+        onRefusal?.();
+        throw overloadedByBodies;
+      }
       held += bytes;
     },
     giveBack(bytes) {
@@ -227,7 +259,7 @@ export function bodyBudget(maxBytes: number): BodyBudget {
 const retryAfter = { "Retry-After": "1" };
 /** All refusals throw the same object: a refusal must be cheap, and most of an error's cost is its stack. */
 const overloaded = new Failure("server_overloaded", { headers: retryAfter });
-/** Closes the connection, since the rest of the body is not read. */
+/** Closes the connection, because the rest of the body is not read. */
 const overloadedByBodies = new Failure("server_overloaded", {
   headers: { ...retryAfter, Connection: "close" },
 });

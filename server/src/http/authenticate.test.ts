@@ -71,7 +71,7 @@ describe.each(engines)("on $name", (engine) => {
   test("a mistyped root key gets another error than an unknown one, and is never looked up", async () => {
     const typo = newRootKey().replace(/.$/, (last) => (last === "z" ? "y" : "z"));
     for (let i = 0; i < 150; i += 1) expectRefusal(await withKey(typo), "authentication_malformed");
-    // if the 150 had been looked up, this would be a 429, since the limit is 100
+    // if the 150 keys had been looked up, this would be a 429, because the limit is 100
     expectRefusal(await withKey(newRootKey()), "root_key_not_found");
   });
 

@@ -13,18 +13,18 @@ export type Authentication = {
   hashKey(key: string): string;
 };
 
-/** Who sends a request. The address is read only if the root key is unknown. */
+/** The sender of a request. Its address is read only if the root key is unknown. */
 type Sender = { address(): string };
 
-/** How many unknown root keys one address may send in a minute. After that the server returns 429. */
+/** One address may send this many unknown root keys in a minute. For further unknown root keys, it gets 429. */
 const unknownPerMinute = 100;
 
-/** The scheme in upper or lower case, then one token. */
+/** Matches the scheme in upper or lower case, then one token. */
 const bearer = /^bearer[ \t]+([^\s,]+)$/i;
 const challenge = { "WWW-Authenticate": "Bearer" };
 
 /**
- * Returns the caller that the Authorization header names: at once if the root key is cached.
+ * Returns the caller that the Authorization header names; without a promise if the root key is cached.
  * Errors: `authentication_missing`, `authentication_malformed`, `root_key_not_found`, `root_key_disabled`,
  * `root_key_expired`, `workspace_disabled`, `authentication_rate_limited`.
  */
@@ -41,7 +41,7 @@ export function authenticate(
   const hash = authentication.hashKey(token);
   const kept = authentication.rootKeys.findKept(noWorkspace, hash);
   if (kept !== undefined) return judged(kept, authentication);
-  // a cached key is not mistyped, so only other keys pay for this check, which costs more than all of the above
+  // checked after the cache: a cached key is not mistyped, and this check costs more than everything above
   if (looksLikeRootKey(token) === "mistyped") throw malformed();
   return lookUp(hash, sender, authentication);
 }
@@ -54,7 +54,7 @@ export function secretOf(header: string | null): string {
 const usualScheme = "Bearer ";
 const oneToken = /^[^\s,]+$/;
 
-/** The token in the header. Most clients write `Bearer `, so the regular expression, which is slower, is used last. */
+/** The token in the header. The regular expression is used last: it is slower, and most clients write `Bearer `. */
 function tokenOf(header: string): string | undefined {
   const token = header.startsWith(usualScheme) ? header.slice(usualScheme.length) : "";
   return oneToken.test(token) ? token : bearer.exec(header)?.[1];
@@ -72,7 +72,8 @@ async function lookUp(hash: string, sender: Sender, authentication: Authenticati
 }
 
 /**
- * The caller of a root key that may be used now. Errors: `workspace_disabled`, `root_key_disabled`, `root_key_expired`.
+ * Returns the caller if the root key may be used now. Errors: `workspace_disabled`, `root_key_disabled`,
+ * `root_key_expired`.
  */
 export function judged(record: RootKeyRecord, { nowMs }: Pick<Authentication, "nowMs">): Caller {
   if (!record.workspaceEnabled) throw new Failure("workspace_disabled");

@@ -3,8 +3,8 @@ import { Failure } from "../errors/failure.ts";
 import type { BodyBudget } from "./admission.ts";
 
 /**
- * The memory of bodies above this size is counted against a budget. Smaller ones are bounded by the number
- * of connections.
+ * The memory of bodies above this size is counted against a budget. Smaller bodies are not counted, because the number
+ * of connections bounds their memory.
  */
 const smallBytes = 16 * 1024;
 
@@ -14,12 +14,12 @@ const smallBytes = 16 * 1024;
  */
 const pace = { patienceMs: 9_500, longestMs: 75_000, slowestBytesPerMs: 16 };
 
-/** A sender decides how many parts its body has. After this many, other requests get a turn. */
+/** After this many parts of a body, other requests get a turn, because a sender may split its body into any number. */
 const partsPerTurn = 64;
 
 /**
  * Returns the length that the request declares, or undefined if it declares none.
- * Errors: `request_body_too_large` above `maxBytes`; `invalid_input` if it is not a number.
+ * Errors: `request_body_too_large` above `maxBytes`; `invalid_input` if the length is not a whole number.
  */
 export function declaredLength({ headers }: Request, maxBytes: number): number | undefined {
   const declared = headers.get("content-length");
@@ -41,8 +41,8 @@ export function isSmall(length: number | undefined): boolean {
 
 /**
  * Reads the whole body, whose declared length is `length`. Call `dropBody` when the body is no longer needed.
- * Errors: `request_body_too_large` above `maxBytes`; `request_timeout` if it comes too slowly; `invalid_input` if it
- * ends before its declared length; `server_overloaded` if `budget` has no room for it.
+ * Errors: `request_body_too_large` above `maxBytes`; `request_timeout` if the body comes too slowly; `invalid_input` if
+ * the connection ends before the body does; `server_overloaded` if `budget` has no room for the body.
  */
 export async function readBody(
   request: Request,
@@ -61,7 +61,7 @@ function readSmall(request: Request): Promise<Uint8Array> {
   });
 }
 
-/** Receives a small body. Exactly one of its two functions is called, once. */
+/** Receives a small body. Either `arrived` or `failed` is called, once. */
 export type BodyTaker = {
   /** when the request began, by the monotonic clock */
   readonly sinceMs: number;
@@ -76,8 +76,8 @@ const checkEveryMs = 500;
 let isChecking = false;
 
 /**
- * Reads a body for which `isSmall` is true. Every verification calls this, so it allocates little: one timer watches
- * all small bodies, whereas `readPaced` sets a timer for each part of a body.
+ * Reads a body for which `isSmall` is true. Every verification calls this function, so it allocates little: a single
+ * timer watches all small bodies, whereas `readPaced` sets a timer for each part of a body.
  */
 export async function takeSmall(request: Request, taker: BodyTaker): Promise<void> {
   takers.add(taker);
@@ -89,7 +89,7 @@ export async function takeSmall(request: Request, taker: BodyTaker): Promise<voi
     if (takers.delete(taker)) taker.failed(endedEarly(reason));
     return;
   }
-  if (takers.delete(taker)) taker.arrived(body); // otherwise `refuseLate` has refused it
+  if (takers.delete(taker)) taker.arrived(body); // otherwise `refuseLate` has refused the request
 }
 
 function checkLater(): void {
@@ -108,7 +108,7 @@ function refuseLate(): void {
   if (takers.size > 0) checkLater();
 }
 
-/** Gives the memory of a body back to the budget. */
+/** Gives the memory of a body back to the budget, if the body was large enough to be counted. */
 export function dropBody({ byteLength }: Uint8Array, budget: BodyBudget): void {
   if (byteLength > smallBytes) budget.giveBack(byteLength);
 }
@@ -154,7 +154,8 @@ export async function readPaced(
     if (value === undefined) continue;
     if (total + value.byteLength > maxBytes) throw tooLarge(maxBytes);
     body = grown(body, total, value.byteLength, maxBytes);
-    body.set(value, total); // an array for each part would take a hundred times the memory if each part is one byte
+    // parts are copied into one array: if every part is one byte, an array each would take a hundred times the memory
+    body.set(value, total);
     total += value.byteLength;
     if (parts % partsPerTurn === 0) await nextTurn();
   }
@@ -189,7 +190,7 @@ function tooLate(): Failure {
   return new Failure("request_timeout", { headers: { Connection: "close" } });
 }
 
-/** The server closes the connection, since it does not read the rest of the body. */
+/** Closes the connection, because the server does not read the rest of the body. */
 function tooLarge(maxBytes: number): Failure {
   return new Failure("request_body_too_large", {
     detail: `The body is larger than ${maxBytes} bytes, the limit of this operation. Send less at a time.`,
@@ -201,7 +202,7 @@ function tooLarge(maxBytes: number): Failure {
 function endedEarly(cause: unknown): Failure {
   if (cause instanceof Failure) return cause;
   return new Failure("invalid_input", {
-    detail: "The body ended before its declared length. Send all of it.",
+    detail: "The connection ended before the whole body had arrived. Send the request again.",
     cause,
   });
 }

@@ -308,7 +308,7 @@ describe.each(engines)("on $name", (engine) => {
         ),
       );
       for (const connection of connections) connection.destroy();
-      // gives the server time to notice the resets; if it takes longer, the test passes but proves less
+      // gives the server time to notice the resets; if the server takes longer, the test passes but proves less
       await Bun.sleep(50);
       held.resolve();
       await transaction;

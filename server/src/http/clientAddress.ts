@@ -4,18 +4,20 @@ import ipaddr from "ipaddr.js";
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = [address: Address, bits: number];
 
-/** Returns a caller's address, from its socket's peer and the headers that proxies add. */
+/** Determines a caller's address from the peer of its socket and the headers that proxies add. */
 export type ClientAddress = (peer: string, headers: Headers) => string;
 
-/** Characters read from the end of a header. Proxies append, so this is enough for any chain of them. */
+/**
+ * Only this many characters at the end of a header are read. Proxies append, so they suffice for any chain of proxies.
+ */
 const readLength = 2_000;
 
 /**
  * `trusted` lists the addresses and CIDR ranges of trusted proxies, separated by commas. Headers from other peers are
  * ignored. A trusted proxy's header is read from the right, up to the first address that is not trusted. `Forwarded`
- * (RFC 7239) is read only if X-Forwarded-For is missing, since a proxy that writes X-Forwarded-For passes on any
- * `Forwarded` header of its clients. An IPv4 address in IPv6 form counts as the IPv4 address.
- * Errors: an `Error` that names an entry which is neither an address nor a range.
+ * (RFC 7239) is read only if X-Forwarded-For is missing: a proxy that writes X-Forwarded-For does not remove a
+ * `Forwarded` header that its client has made up. An IPv4 address in IPv6 form counts as the IPv4 address.
+ * Errors: an `Error` that names the first entry of `trusted` that is neither an address nor a range.
  */
 export function clientAddress(trusted: string): ClientAddress {
   const ranges = trusted
@@ -28,7 +30,7 @@ export function clientAddress(trusted: string): ClientAddress {
     return address !== undefined && ranges.some((range) => isWithin(address, range));
   };
   return (peer, headers) => {
-    // a link-local peer address may carry an interface name
+    // a link-local address may end in the name of an interface, such as %eth0
     const from = parse(peer.replace(/%.*/, ""))?.toString() ?? peer;
     if (ranges.length === 0 || !isTrusted(from)) return from;
     let nearest = from;
@@ -42,7 +44,7 @@ export function clientAddress(trusted: string): ClientAddress {
   };
 }
 
-/** The name under which an address is counted. For IPv6 it is the /64 network, since one caller may use all of that. */
+/** The name under which an address is counted. For IPv6 it is the /64 network, because one caller may use all of it. */
 export function countedAddress(address: string): string {
   if (isIP(address) !== 6) return address;
   const network = ipaddr.IPv6.parse(address).parts.slice(0, 4);
@@ -98,7 +100,9 @@ function parseNode(text: string): Address | undefined {
   return parse(v4);
 }
 
-/** Turns IPv4 in IPv6 form into IPv4. Returns undefined if it is not an address, or has a zone such as `%eth0`. */
+/**
+ * Parses an address; IPv4 in IPv6 form becomes IPv4. Returns undefined for other texts and for zones such as `%eth0`.
+ */
 function parse(text: string): Address | undefined {
   return isIP(text) === 0 || text.includes("%") ? undefined : ipaddr.process(text);
 }

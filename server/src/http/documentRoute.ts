@@ -12,7 +12,7 @@ export function documentRoute({ open, complete, refuse }: Exchanges) {
         if (request.method === "GET" || request.method === "HEAD") {
           return complete(exchange, await respond(exchange));
         }
-        exchange.notes["path"] = pathOf(request); // safe to log, since it is a path that we serve
+        exchange.notes["path"] = pathOf(request); // safe to log: a path that we serve contains no key
         throw wrongMethod("GET, HEAD");
       } catch (error) {
         return refuse(exchange, error);

@@ -1,19 +1,19 @@
 import type { Exchanges } from "./exchange.ts";
 
-/** Load balancers notice within this time that readiness fails. */
+/** We wait at least this long, because load balancers need this time to notice that readiness fails. */
 const leastMs = 5_000;
-/** How long a node goes on serving callers who do not leave, for example because it is the only node. */
+/** We wait at most this long for callers who do not leave, for example because there is no other node. */
 const mostMs = 8_000;
-/** If no call has come for this long, we assume that the regular clients have moved to another node. */
+/** If no call has come for this long, we assume that the regular callers have moved to another node. */
 const quietMs = 1_000;
 const checkEveryMs = 100;
 
 /**
- * Resolves when callers have had time to move to another node. They learn that this node stops from its readiness
- * check, or from a response that ends its connection. A caller that has seen neither loses a request that it sends just
- * as the server closes its idle connection.
+ * Resolves when callers have had time to move to another node. Callers learn that this node stops from its readiness
+ * check, or from a response that ends its connection. A caller that has learned it from neither may lose a request: one
+ * that is sent on an idle connection just as the server closes that connection.
  */
-export async function callersLeft(lastCallAtMs: () => number): Promise<void> {
+export async function waitForCallersToLeave(lastCallAtMs: () => number): Promise<void> {
   const startedAtMs = performance.now();
   for (;;) {
     const nowMs = performance.now();
@@ -23,7 +23,7 @@ export async function callersLeft(lastCallAtMs: () => number): Promise<void> {
   }
 }
 
-/** Remembers when the last call came in, by the monotonic clock. */
+/** Remembers when the last call came in, by the monotonic clock. `noting` wraps `open`, which begins every call. */
 export function lastCall(): { noting(open: Exchanges["open"]): Exchanges["open"]; atMs(): number } {
   let atMs = 0;
   return {

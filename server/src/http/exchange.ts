@@ -30,15 +30,15 @@ export type Exchange = {
   /** the caller's address, as trusted proxies report it */
   address(): string;
   /**
-   * Reads and keeps the address at the connection's other end, which cannot be read after the client has reset the
-   * connection. `open` calls this, except for decisions, to save 0.7 µs. A decision that may write an audit row must
-   * call it before it waits for anything after the body.
+   * Reads the address at the connection's other end and keeps it, because it cannot be read after the client has reset
+   * the connection. `open` calls this function, except for decisions, where that saves 0.7 µs. For a decision that may
+   * write an audit row, the function must be called when the body has been read, before anything else is awaited.
    */
   keepPeer(): void;
-  /** whether the operation has said that this call writes no audit row; then the address need not be kept */
+  /** whether the operation has said that this call writes no audit row, so that `keepPeer` is not necessary */
   auditsNothing: boolean;
   caller: Caller | undefined;
-  /** the parsed body, once it has been read. Logged only without its private fields */
+  /** the parsed body; undefined until it has been read. The log gets it without its private fields */
   input: unknown;
   /** headers of the response, in addition to those that every response has */
   headers: Record<string, string>;
@@ -50,13 +50,15 @@ export type Exchanges = {
   open(request: Request, socket: Socket, operation?: Operation): Exchange;
   /** Returns the response of an operation that succeeded: its result in `data`, next to `meta`. */
   succeed(exchange: Exchange, result: Result): Response;
-  /** Adds our headers to a response without an envelope, such as a health check. It is neither logged nor measured. */
+  /**
+   * Adds our headers to a response that is not an operation's, such as a health check. Neither logs nor measures it.
+   */
   complete(exchange: Exchange, response: Response): Response;
   /** Returns the error response for a `Failure`. Anything else becomes `unexpected_error`. */
   refuse(exchange: Exchange, error: unknown): Response;
   /**
-   * The error of one entry of a batch, whose other entries have their own results. Logs it if it is a fault of
-   * the server.
+   * Returns the error of one entry of a batch. The other entries have their own results. Logs the error if it is a
+   * fault of the server.
    */
   refuseEntry(exchange: Exchange, error: unknown): ErrorBody;
 };
@@ -74,10 +76,10 @@ export type RequestTracing = {
 type Tools = {
   newRequestId(): string;
   clientAddress: ClientAddress;
-  /** Returns the address at which the types of errors begin. It ends in a slash. */
+  /** Returns the URL in front of every error's type. It ends in a slash. */
   errorTypeBase(): string;
   isDraining(): boolean;
-  /** how long a connection stays open between two requests */
+  /** how long a connection stays open between two requests, in seconds */
   idleSeconds: number;
   log: Log;
   /** whether log events include the request's input */
@@ -85,7 +87,7 @@ type Tools = {
   metrics: Metrics;
 };
 
-/** Opens and ends exchanges. Each gets an id, an envelope, headers, one log event and one measurement. */
+/** Opens exchanges, and builds their responses. `succeed` and `refuse` also log and measure the request. */
 export function exchanges(tools: Tools): Exchanges {
   return {
     open(request, socket, operation) {
@@ -133,7 +135,7 @@ function envelope(requestId: string, result: Result): string {
   return JSON.stringify({ meta: { requestId }, data, pagination, warnings });
 }
 
-/** A class, since two closures and the variables they share would be three more objects for each request. */
+/** A class, because two closures and the variables that they share would be three more objects for each request. */
 class OpenExchange implements Exchange {
   readonly request: Request;
   readonly socket: Socket;
@@ -147,7 +149,7 @@ class OpenExchange implements Exchange {
   auditsNothing = false;
   readonly #tools: Tools;
   #peer: string | undefined = undefined;
-  /** kept, since each audit event and the log event have it, and it takes 1.6 µs to parse */
+  /** kept, because each audit event and the log event need it, and to parse it takes 1.6 µs */
   #address: string | undefined = undefined;
 
   constructor(tools: Tools, request: Request, socket: Socket, operation: Operation | undefined) {
@@ -189,10 +191,10 @@ const slowReaderSeconds = 8;
 
 /**
  * Sets the connection's timer, and says `Connection: close` if the connection ends after this response. Called when the
- * response is complete, since the server may have begun to drain during the request. The runtime has a single timer for
- * clients that do not read their response and for connections that wait for the next request. A large response needs
- * the short time, so its connection ends: otherwise a client could send its next request just as the timer closes the
- * connection.
+ * response is complete, because the server may have begun to drain during the request. The runtime has a single timer
+ * for clients that do not read their response and for connections that wait for the next request. A large response
+ * needs the short time, so its connection ends: otherwise a client could send its next request just as the timer closes
+ * the connection.
  */
 function setDeadline(tools: Tools, { request, socket, headers }: Exchange, length: number): void {
   if (tools.isDraining() || length > smallResponse) headers["Connection"] = "close";
@@ -200,7 +202,7 @@ function setDeadline(tools: Tools, { request, socket, headers }: Exchange, lengt
 }
 
 /**
- * The headers of every response. They are copied when a response is made, so one object serves all: that takes 0.3 µs
+ * The headers of every response. `new Response` copies them, so all responses can share this object. That takes 0.3 µs
  * less than to build three headers from text.
  */
 const usual = new Headers({ "Content-Type": json, "X-Request-Id": "", "Cache-Control": "no-store" });
@@ -214,7 +216,7 @@ function headersOf({ requestId, headers }: Exchange): Headers {
   return all;
 }
 
-/** Shared by all responses without further headers, since a new object for each would take 50 ns. */
+/** Shared by all responses without further headers, because a new object for each response would take 50 ns. */
 const usualSuccess = { headers: usual };
 
 function successOf(exchange: Exchange): { headers: Headers } {
@@ -222,7 +224,10 @@ function successOf(exchange: Exchange): { headers: Headers } {
   return headers === usual ? usualSuccess : { headers };
 }
 
-/** Marks a response that repeats the stored one of an earlier request, and has its id. The log has both ids. */
+/**
+ * Marks a response as a repetition of an earlier request's stored response. It gets the id of that earlier request. The
+ * log event has the ids of both requests.
+ */
 function markReplay(exchange: Exchange, firstRequestId: string): void {
   exchange.notes["replayedBy"] = exchange.requestId;
   exchange.requestId = firstRequestId;
@@ -236,7 +241,7 @@ function settle(tools: Tools, exchange: Exchange, status: number, failure: Failu
   tools.metrics.request(operation?.name, exchange.request.method, status, durationMs);
   tools.log(levelOf(status, operation, failure), "request", () => ({
     requestId: exchange.requestId,
-    operation: operation?.name ?? "none", // not the path: an unknown one may contain a key
+    operation: operation?.name ?? "none", // not the path, because an unknown path may contain a key
     status,
     code: failure?.code,
     workspaceId: caller?.workspaceId,
@@ -263,7 +268,7 @@ function shownInput({ operation, input }: Exchange): Fields[string] {
 }
 
 /**
- * Events of which there are very many are logged at level debug: decisions that succeed, and refusals under overload.
+ * Decisions that succeed and refusals under overload are logged at level debug, because there are very many of them.
  */
 function levelOf(status: number, operation: Operation | undefined, failure: Failure | undefined): Level {
   if (status >= 500) return "error";
@@ -274,7 +279,9 @@ function levelOf(status: number, operation: Operation | undefined, failure: Fail
 /** matches the folder of our sources, or of the bundle */
 const ourFolder = /(?<!\S)\S*[\\/](?:src|dist)[\\/]/;
 
-/** The error's name and the line of our code. Its message may quote data, so it is not logged. */
+/**
+ * The name and code of the failure's cause, and the line of our code that threw. Omits the message: it may quote data.
+ */
 function faultOf(failure: Failure | undefined): string | undefined {
   const cause = failure?.cause;
   if (!(cause instanceof Error)) return undefined;
@@ -282,7 +289,10 @@ function faultOf(failure: Failure | undefined): string | undefined {
   return `${cause.name} ${(cause as { code?: string }).code ?? ""} ${place?.trim().replace(ourFolder, "") ?? ""}`;
 }
 
-/** The path of the request, without its query. Cut out as text, since `new URL` throws for some Host headers. */
+/**
+ * The first 200 characters of the request's path, without the query. The URL is not parsed, because `new URL` throws
+ * for some Host headers.
+ */
 export function pathOf({ url }: Request): string {
   const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   return /^[^?#]*/.exec(url.slice(start, start + longestPath))?.[0] ?? "";

@@ -5,10 +5,10 @@ import { json } from "./problem.ts";
 const description = `This is the HTTP API of a Latchkey ${version} server: API keys, identities, verification and rate limits.`;
 const call = "POST /v2/<group>.<operation> with the header Authorization: Bearer <root key>";
 
-/** The paths that need no root key, and what is there. */
+/** The paths that need no root key, and what each of them serves. */
 const links = {
-  docs: ["/docs", "how to use it, and every operation with examples"],
-  openapi: ["/openapi.json", "every operation and field"],
+  docs: ["/docs", "how to use this API, and every operation with examples"],
+  openapi: ["/openapi.json", "every operation and field, as an OpenAPI document"],
   errors: ["/errors", "every error, when it occurs and what to do"],
   health: ["/health/ready", "whether this server accepts requests"],
 } as const;

@@ -1,21 +1,24 @@
 import { Failure } from "../errors/failure.ts";
 
-/** A name, an IPv4 address, or an IPv6 address in brackets, then a port. Empty if the request's target has no host. */
+/**
+ * Matches a Host header with one host: a name, an IPv4 address, or an IPv6 address in brackets, then an optional port.
+ * The header may be empty, which it is if the request's target has no host.
+ */
 const oneHost = /^(?:\[[\da-f:.]+\]|(?:[\w.~!$&'()*+;=-]|%[\da-f]{2})*)(?::(\d{0,5}))?$/i;
 const highestPort = 65_535;
 
-/** Most requests repeat the host of the one before, so it is not parsed again. */
+/** The last valid Host header. Most requests repeat the header of the request before them, which is then not parsed. */
 let lastHost = "localhost";
 
-/** Errors: those of `headFlaw`. */
+/** Throws the error that `headFlaw` returns. */
 export function checkHead(headers: Headers): void {
   const flaw = headFlaw(headers);
   if (flaw !== undefined) throw flaw;
 }
 
 /**
- * Returns what is wrong with a request's head, whatever its path: `invalid_input` if its Host header does not name one
- * host (the runtime joins two headers with a comma), `expectation_failed` if Expect is anything but 100-continue.
+ * Checks a request's head, whatever its path. Returns `invalid_input` if the Host header does not name exactly one host
+ * (the runtime joins two Host headers with a comma), and `expectation_failed` if Expect is not 100-continue.
  */
 export function headFlaw(headers: Headers): Failure | undefined {
   const host = headers.get("host");

@@ -1,13 +1,14 @@
 import type { Engine } from "../storage/engine.ts";
 
-/** The liveness response of the API: this process runs. The database and other dependencies are not checked. */
+/** The liveness response of the API: says that this process runs. Checks neither the database nor anything else. */
 export function liveness(requestId: string): Response {
   return Response.json({ meta: { requestId }, data: { message: "Latchkey is alive." } });
 }
 
 /**
- * Returns 200 if requests may be sent to this node: the database responds and the server is not about to stop. At most
- * one check of the database runs at a time. All requests that come meanwhile wait for its result.
+ * Returns a function that responds to readiness checks: with 200 if requests may be sent to this node, that is, if the
+ * database responds and the server is not about to stop. At most one check of the database runs at a time. Readiness
+ * checks that come during it share its result.
  */
 export function readiness(engine: Engine, isDraining: () => boolean): () => Promise<Response> {
   let checking: Promise<void> | undefined;

@@ -35,7 +35,7 @@ describe("a body of a million one-byte chunks", () => {
   test("without credentials is not read: the sender is refused and the connection closed", async () => {
     for (const lines of [[], ["Authorization: Bearer unknown"], ["Authorization: Basic eA=="]]) {
       const connection = await openRaw(subject.url);
-      connection.send(`${head("keys.verifyKey", ...lines, chunked)}1\r\n{\r\n`); // its end never comes
+      connection.send(`${head("keys.verifyKey", ...lines, chunked)}1\r\n{\r\n`); // the end of the body never comes
       const reply = await connection.reply();
       expect([reply?.status, reply?.headers["connection"]]).toEqual([401, ["close"]]);
       await connection.closed;

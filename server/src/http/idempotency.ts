@@ -7,8 +7,8 @@ const visibleAscii = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * What the Idempotency-Key header asks for; undefined without the header. The stored response is encrypted under a key
- * that is derived from the caller's secret (the root key, for example) and the Idempotency-Key. The database has
- * neither, so it alone cannot reveal the response.
+ * that is derived from the caller's secret (the root key, for example) and the Idempotency-Key. The database contains
+ * neither the secret nor the Idempotency-Key, so the database alone cannot reveal the response.
  * Errors: `invalid_input` if the header is not 1 to 255 visible ASCII characters.
  */
 export function idempotencyOf(

@@ -4,7 +4,7 @@ export const QUOTE = 0x22;
 export const BACKSLASH = 0x5c;
 export const LETTER_U = 0x75;
 
-/** 1 for the bytes that a string may contain unescaped. */
+/** By byte: 1 if a string may contain the byte unescaped, else 0. */
 export const isPlain = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
 );
@@ -23,7 +23,7 @@ for (const [value, digit] of Array.from("0123456789abcdef").entries()) {
   hexDigit[digit.toUpperCase().charCodeAt(0)] = value;
 }
 
-/** The value of four hexadecimal digits; -1 if any of them is not one. */
+/** The value of the four hexadecimal digits at `from`; -1 if any of the four bytes is not a hexadecimal digit. */
 export function readHex(bytes: Uint8Array, from: number): number {
   let value = 0;
   for (let at = from; at < from + 4; at += 1) {
@@ -34,10 +34,11 @@ export function readHex(bytes: Uint8Array, from: number): number {
   return value;
 }
 
-/** The part of a number that a byte can be in. INTEGER: digits, minus. POINT: the point. EXPONENT: `e`, `E`, plus. */
+/** The kinds of bytes in a number. INTEGER: a digit or a minus. POINT: the point. EXPONENT: `e`, `E` or a plus. */
 export const INTEGER = 1;
 const POINT = 2;
 export const EXPONENT = 4;
+/** By byte: its kind; 0 if no number contains the byte. */
 export const numberPart = new Uint8Array(256);
 for (const digit of "-0123456789") numberPart[digit.charCodeAt(0)] = INTEGER;
 for (const letter of "eE+") numberPart[letter.charCodeAt(0)] = EXPONENT;
@@ -66,7 +67,7 @@ export function unescaped(bytes: Uint8Array): string {
   }
 }
 
-/** Whether two ranges of `bytes` are equal. The ends are exclusive. */
+/** Whether two ranges of `bytes` have the same content. `end` and `otherEnd` are exclusive. */
 export function sameBytes(
   bytes: Uint8Array,
   from: number,

@@ -12,7 +12,7 @@ test("at the limit of open files every caller is served since idle connections a
     env: { DATABASE_URL: ":memory:", METRICS_ADDRESS: metricsAddress },
     through: ["sh", "-c", `ulimit -n ${limit}; exec "$@"`, "sh"],
   });
-  // none of them closes its connection; all stay open and idle
+  // no caller closes its connection, so all connections stay open and idle
   const connections = await Promise.all(Array.from({ length: callers }, () => openRaw(server.url)));
   for (const connection of connections)
     connection.send("GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");

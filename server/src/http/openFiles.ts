@@ -6,13 +6,13 @@ import type { Metrics } from "../metrics.ts";
 /** The share of the open-file limit above which idle connections are closed. */
 const nearShare = 0.9;
 const checkEveryMs = 1_000;
-/** A shortage that returns within this time counts as the same one, and is not logged again. */
+/** A shortage that comes back within this time counts as the same shortage, and is not logged again. */
 const forgottenAfterMs = 60_000;
 
 type Watching = {
   metrics: Pick<Metrics, "counter">;
   log: Log;
-  /** Returns how many it closed. */
+  /** Returns how many connections it has closed. */
   closeIdleConnections(): number;
 };
 
@@ -26,7 +26,7 @@ export function watchOpenFiles({ metrics, log, closeIdleConnections }: Watching)
   let lastNearMs = Number.NEGATIVE_INFINITY;
   metrics.counter(
     "latchkey_open_files_near_limit_seconds_total",
-    "Seconds in which open files were near their limit, so that idle connections were closed.",
+    "Seconds in which idle connections were closed because open files were near their limit.",
     () => shortages,
   );
   if (limit === Number.POSITIVE_INFINITY) return () => undefined;
@@ -42,7 +42,7 @@ export function watchOpenFiles({ metrics, log, closeIdleConnections }: Watching)
   return () => clearInterval(timer);
 }
 
-/** Infinity if the system does not tell, as on macOS and Windows. */
+/** The process's limit of open files; Infinity if the system does not tell, as on macOS and Windows. */
 function openFileLimit(): number {
   try {
     const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
@@ -52,7 +52,7 @@ function openFileLimit(): number {
   }
 }
 
-/** The lowest free descriptor: at least this many files are open. Infinity if no descriptor is free. */
+/** The lowest free file descriptor. At least as many files are open. Infinity if no descriptor is free. */
 function lowestFreeDescriptor(): number {
   try {
     const descriptor = openSync(devNull, "r");

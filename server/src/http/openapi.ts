@@ -50,7 +50,7 @@ export function openapi(operations: readonly Operation[], publicUrl: string): Js
   };
 }
 
-/** Returns the document as a response. It is serialized on first use. */
+/** Returns a function that responds with the document. The document is serialized on first use. */
 export function servedOpenapi(operations: readonly Operation[], publicUrl: () => string) {
   let bytes: Uint8Array<ArrayBuffer> | undefined;
   return ({ headers }: Pick<Exchange, "headers">) => {
@@ -69,7 +69,7 @@ function post(operation: Operation): JsonSchema {
   return {
     operationId: name,
     ...(isWrite(operation) ? { parameters: [idempotencyKey] } : {}),
-    // spends outside of a transaction, so a retry may spend twice: clients must not retry it blindly
+    // a decision takes no Idempotency-Key, so a retry may count or spend twice: clients must not retry it blindly
     ...(operation.decides === true ? { "x-latchkey-counts": true } : {}),
     tags: [groupOf(operation)],
     summary,
@@ -250,7 +250,7 @@ const paginationSchema = {
       type: "integer",
       minimum: 0,
       description:
-        "Only for lists of single events, which are kept as long as there is space: the list is complete from this time on. Unix time in milliseconds.",
+        "Only in lists of single events, whose oldest events are deleted when space runs out. The list is complete from this time on. Unix time in milliseconds.",
     },
   },
   required: ["hasMore"],
@@ -269,8 +269,8 @@ const errorSchema = {
         status: { type: "integer", minimum: 400, maximum: 599, description: "The HTTP status." },
         type: {
           type: "string",
-          description: "The address of the error's page. Its last segments identify the error.",
-          // not an `enum`, since the beginning of a type's URL depends on the server's settings
+          description: "The URL of the error's page. Its last segments identify the error.",
+          // not an `enum`, because the beginning of a type's URL depends on the server's settings
           "x-latchkey-types": [...new Set(Object.values(catalogue).map((row) => row.type))].sort(),
         },
         errors: {

@@ -8,7 +8,7 @@ import type { Operation } from "../operation.ts";
 import { type Result, refusalOf, run } from "../run.ts";
 import type { Services } from "../services.ts";
 import type { Access } from "./access.ts";
-import { bodyBudget, doors, kindOf, through } from "./admission.ts";
+import { bodyBudget, doors, kindOf, overloadReport, through } from "./admission.ts";
 import { type BodyTaker, declaredLength, dropBody, isSmall, readBody, takeSmall } from "./body.ts";
 import type { Exchange, Exchanges, Responder } from "./exchange.ts";
 import { checkHead } from "./head.ts";
@@ -32,16 +32,19 @@ const bodyBytes = 64 * 1024 * 1024;
 export type OperationResponder = (operation: Operation, access: Access) => Responder;
 
 /**
- * Returns what serves an operation. It checks, in this order: head, method, overload, body size, caller, workspace
- * limit. Then `run` checks the permission, and parses and validates the body.
+ * Returns a function that creates the responder of an operation. The responder checks, in this order: head, `admit` of
+ * the access, method, overload, body size, caller, workspace limit. Then `run` checks the permission, and parses and
+ * validates the body.
  */
 export function operationRoutes(
   services: Services,
   options: OperationOptions,
   exchanges: Exchanges,
 ): OperationResponder {
-  const kinds = doors({ ...options, nowMs: () => performance.now() });
-  const bodies = bodyBudget(bodyBytes);
+  const nowMs = () => performance.now();
+  const report = overloadReport({ ...options, nowMs });
+  const kinds = doors({ ...options, nowMs, report });
+  const bodies = bodyBudget(bodyBytes, () => report("bodies"));
   const withoutUpstream = services.upstream && { ...services, upstream: undefined };
   const shared = { services, withoutUpstream, limit: limitOf(services, options), bodies, ...exchanges };
 
@@ -74,8 +77,8 @@ function respondToSmall(exchange: Exchange, route: Route): Promise<Response> {
 }
 
 /**
- * Reads a large body only if the caller is known. If the caller is refused, the runtime skips the body up to its
- * declared length. If no length is declared, the server closes the connection.
+ * Reads a large body, or a body of unknown length, only if the caller is known. If the caller is refused, the runtime
+ * skips the body up to its declared length. If no length is declared, the server closes the connection.
  */
 async function respondToLarge(
   exchange: Exchange,
@@ -114,7 +117,7 @@ function respond(asked: Asked): MaybePromise<Response> {
 }
 
 async function respondLater(exchange: Exchange, route: Route, result: Promise<Result>): Promise<Response> {
-  // meanwhile the caller may reset the connection, and an audit row may need the address
+  // while the operation runs, the caller may reset the connection, and an audit row may need the address
   if (!exchange.auditsNothing) exchange.keepPeer();
   try {
     return route.succeed(exchange, await result);

@@ -23,12 +23,12 @@ export function documentOf(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head>${head}</head><body>${nav}<main>${body}</main></body></html>`;
 }
 
-/** The response with an HTML document; null: without a body, for status 304. */
+/** The response with an HTML document. If `document` is null, the response has no body, as status 304 requires. */
 export function page(document: string | null, status = 200): Response {
   return new Response(document, { status, headers });
 }
 
-/** The text as HTML. Text between backticks is code. */
+/** Turns a text into HTML: escapes it, and shows what is between backticks as code. */
 export function html(text: string): string {
   return escaped(text).replace(/`([^`]+)`/g, "<code>$1</code>");
 }

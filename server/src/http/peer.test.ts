@@ -37,7 +37,7 @@ test("a decision does not read its connection's address, even if it waits for cr
   expect(readAddress).toBe(true); // creating an api writes an audit row, which has the address
   const { data: created } = await call("keys.createKey", { apiId: api["apiId"], credits: { remaining: 2 } });
   const { key } = created;
-  await call("keys.verifyKey", { key }); // now it is cached
+  await call("keys.verifyKey", { key }); // now the key is cached
   for (const code of ["VALID", "USAGE_EXCEEDED"]) {
     const verified = await call("keys.verifyKey", { key });
     expect(verified).toMatchObject({ data: { code }, readAddress: false });

@@ -5,7 +5,7 @@ import type { Operation } from "../operation.ts";
 export const json = "application/json";
 export const problemJson = "application/problem+json";
 
-/** The body of an error response. `typeBase` is an address that ends in a slash. */
+/** The body of an error response. `typeBase` is the URL in front of the error's type. It ends in a slash. */
 export function problemBody(failure: Failure, requestId: string, typeBase: string): string {
   return JSON.stringify({ meta: { requestId }, error: errorBody(failure, typeBase) });
 }
@@ -13,15 +13,15 @@ export function problemBody(failure: Failure, requestId: string, typeBase: strin
 export function errorBody(failure: Failure, typeBase: string): ErrorBody {
   const { status, type, title } = catalogue[failure.code];
   const error = { title, detail: failure.message, status, type: typeBase + type };
-  // clients expect the list `errors` with these statuses, even if it is empty
+  // with these statuses, clients expect the list `errors` even if it is empty
   const listsFlaws = status === 400 || status === 408 || status === 413 || failure.flaws.length > 0;
   return listsFlaws ? { ...error, errors: [...failure.flaws] } : error;
 }
 
 /**
- * The content type of an error. Unkey's documentation gives one for each operation and status, and Unkey's clients
- * build their typed errors only from this type. If it is plain JSON, the error is sent as problem+json only to a client
- * whose Accept header names problem+json.
+ * The content type of an error. Unkey's documentation names a content type for each operation and status. Unkey's
+ * clients create a typed error only if the response has that type. If that type is plain JSON, a client still gets
+ * problem+json if its Accept header names problem+json.
  */
 export function problemType(
   status: number,
@@ -32,7 +32,7 @@ export function problemType(
   return accept?.toLowerCase().includes(problemJson) === true ? problemJson : json;
 }
 
-/** Whether Unkey's documentation gives an operation's error with this status as `application/problem+json`. */
+/** Whether an operation's error with this status is `application/problem+json` in Unkey's documentation. */
 export function isProblemJson(
   status: number,
   { problemJson, json429 }: Pick<Operation, "problemJson" | "json429">,
@@ -40,7 +40,9 @@ export function isProblemJson(
   return problemJson === true || (status === 429 && json429 !== true);
 }
 
-/** The 500 for a request of which nothing but its id is known. */
+/**
+ * The response with status 500 if even the building of an error response has failed. It uses nothing of the request.
+ */
 export function faultResponse(requestId: string, typeBase: string): Response {
   return new Response(problemBody(new Failure("unexpected_error"), requestId, typeBase), {
     status: 500,

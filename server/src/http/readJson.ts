@@ -1,11 +1,11 @@
 import { Failure, invalid } from "../errors/failure.ts";
 import { scanJson } from "./scanJson.ts";
 
-/** Matches the media type of JSON in UTF-8 in all its spellings, and nothing else. */
+/** Matches every spelling of the media type of JSON in UTF-8, and no other media type. */
 const jsonType = /^application\/json[ \t]*(?:;[ \t]*(?:charset=("?)utf-8\1[ \t]*(?:;[ \t]*)?)?)?$/i;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Errors: `unsupported_media_type` unless the headers say JSON in UTF-8, without a content encoding. */
+/** Errors: `unsupported_media_type` if the headers name another type than JSON in UTF-8, or a content encoding. */
 export function checkMediaType(headers: Headers): void {
   const type = headers.get("content-type");
   if (type !== "application/json" && (type === null || !jsonType.test(type))) {

@@ -28,7 +28,7 @@ export type Route = {
 /** A request whose body has been read. */
 export type Asked = { exchange: Exchange; body: Uint8Array; route: Route };
 
-/** The request as `run` needs it. A class, since seven closures would be seven more objects for each request. */
+/** The request as `run` needs it. A class, because closures would be one object more for each method and request. */
 export class RequestCall implements Call {
   readonly caller: Caller;
   readonly requestId: string;
@@ -46,8 +46,8 @@ export class RequestCall implements Call {
     const { exchange, body, route } = this.#asked;
     const { request } = exchange;
     const secret = route.access.secret(request);
-    // a stored response is found only by its owner; in the console this is the session, since another session of the
-    // same root key could not decrypt the response
+    // Only its owner finds a stored response. The owner is the root key. In the console it is the session, because
+    // another session of the same root key could not decrypt the response.
     const owner = this.via === undefined ? this.caller.rootKeyId : secret;
     const call = { secret, owner, operation: route.operation.name, body };
     return idempotencyOf(request.headers.get("idempotency-key"), call);
@@ -77,7 +77,7 @@ export class RequestCall implements Call {
     Object.assign(this.#asked.exchange.notes, fields);
   }
 
-  /** Admits and counts all entries of a batch but one, since the request has been admitted and counted as one. */
+  /** Admits and counts `count - 1` further calls: the request itself has already been admitted and counted as one. */
   admitEntries<T>(count: number, work: () => MaybePromise<T>): MaybePromise<T> {
     const { exchange, route } = this.#asked;
     if (count === 1) return work();

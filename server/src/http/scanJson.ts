@@ -24,7 +24,9 @@ export type JsonFlaw = { kind: JsonFlawKind; location: string; message: string; 
 export type JsonFlawKind = "too_deep" | "duplicate_member" | "lone_surrogate" | "nul" | "number_out_of_range";
 
 const MAX_DEPTH = 32;
-/** Up to this many names are compared pair by pair. An object with more gets a Set. */
+/**
+ * Up to this many names of an object are compared pair by pair. If an object has more names, they are put into a Set.
+ */
 const MAX_COMPARED_NAMES = 128;
 const STOP = -1;
 const ARRAY = 0;
@@ -58,7 +60,7 @@ type Scan = {
   bytes: Uint8Array;
   /** How many arrays and objects are open. */
   depth: number;
-  /** How many may be open at this point. */
+  /** How many arrays and objects may be open at this point. */
   maxDepth: number;
   /** The depth of the object whose member `meta` is being read; 0 outside of metadata. */
   metaDepth: number;
@@ -82,7 +84,7 @@ const frameName = new Int32Array(FRAMES);
 const nameStart = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
 const nameEnd = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
 const nameTag = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
-/** Seeds the tags (hashes of names). Random, so that a sender cannot choose names with equal tags, which cost time. */
+/** Seeds the tags, the hashes of names. Random, so that no sender can slow us down with names that have equal tags. */
 const TAG_SEED = (Math.random() * 2 ** 32) | 0;
 
 /**
@@ -94,7 +96,7 @@ const TAG_SEED = (Math.random() * 2 ** 32) | 0;
  * level 1 again, so that metadata may nest 32 levels deep wherever it is in the body.
  *
  * The scan is one pass without recursion, in linear time. It leaves syntax errors to the parser: for broken JSON it
- * returns undefined or a flaw, and it has scanned everything that the parser reads before its error.
+ * returns undefined or a flaw, and has scanned everything that the parser reads before it finds the syntax error.
  */
 export function scanJson(bytes: Uint8Array): JsonFlaw | undefined {
   const scan: Scan = {
@@ -293,7 +295,7 @@ function currentPath(scan: Scan): string {
   return path;
 }
 
-/** The name that begins at `from`. The flaw may be in the name itself; then returns as much of it as can be decoded. */
+/** The name that begins at `from`. If the flaw is in the name itself, returns as much of the name as can be decoded. */
 function nameAt(bytes: Uint8Array, from: number): string {
   let end = from;
   while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;

@@ -4,7 +4,7 @@ import { rootKeyAccess } from "./access.ts";
 import type { Authentication } from "./authenticate.ts";
 import type { ClientAddress } from "./clientAddress.ts";
 import { documentRoute } from "./documentRoute.ts";
-import { callersLeft, lastCall } from "./drain.ts";
+import { lastCall, waitForCallersToLeave } from "./drain.ts";
 import { errorIndex, errorPage } from "./errorPages.ts";
 import { type Exchanges, exchanges, pathOf, type RequestTracing, type Responder } from "./exchange.ts";
 import { frontPage } from "./frontPage.ts";
@@ -16,7 +16,7 @@ import { type OperationOptions, type OperationResponder, operationRoutes } from 
 import { faultResponse } from "./problem.ts";
 import { unknownPath } from "./wrongTarget.ts";
 
-/** Builds the responders of further paths, by path. They are not called before the server listens. */
+/** Returns the responders of further paths, by path. The responders are not called before the server listens. */
 export type MoreRoutes = (parts: {
   exchanges: Exchanges;
   respondTo: OperationResponder;
@@ -29,9 +29,9 @@ export type HttpOptions = OperationOptions & {
   host: string;
   /** 0 takes any free port */
   port: number;
-  /** the address that clients use; undefined: the one that the server listens on */
+  /** the URL at which clients reach the server; undefined: the address that the server listens on */
   publicUrl: string | undefined;
-  /** how long a connection stays open between two requests; at most 255 */
+  /** how long a connection stays open between two requests, in seconds; at most 255 */
   idleSeconds: number;
   clientAddress: ClientAddress;
   /** whether log events include a request's input, without the fields that are marked secret or private */
@@ -75,7 +75,7 @@ export function serveHttp(
     port: options.port,
     development: false,
     reusePort: false, // otherwise a second process on this address would take half of the connections
-    idleTimeout: options.idleSeconds, // except for a connection's first head, for which the runtime allows 13 s
+    idleTimeout: options.idleSeconds, // but the runtime allows only 13 s for the head of a connection's first request
     maxRequestBodySize: runtimeBodyLimit,
     ...routes,
   });
@@ -92,7 +92,7 @@ export function serveHttp(
     fetch: dispatcher(routes),
     drain() {
       running.isDraining = true;
-      return callersLeft(running.calls.atMs);
+      return waitForCallersToLeave(running.calls.atMs);
     },
     async stop() {
       unwatch();
@@ -126,7 +126,7 @@ export function embedHttp(
   };
 }
 
-/** Chooses the responder as the runtime does. The only pattern is `/*` at the end of a path. */
+/** Chooses the responder as the runtime does. The only pattern that a path may have is `/*` at its end. */
 function dispatcher({ routes, fetch, error }: ReturnType<typeof routesOf>): Responder {
   const byPath = new Map<string, Responder>(Object.entries(routes));
   const folders = [...byPath].filter(([path]) => path.endsWith("/*"));

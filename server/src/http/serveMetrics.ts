@@ -1,7 +1,8 @@
 import { pathOf } from "./exchange.ts";
 
 /**
- * Serves what `render` returns at `/metrics` of `address`, which is `<host>:<port>`, and nothing else.
+ * Listens on `address`, which is `<host>:<port>`, and serves what `render` returns at `/metrics`. All other paths are
+ * 404. If `address` is undefined, listens nowhere.
  * Errors: what the runtime throws if it cannot listen on the address.
  */
 export function serveMetrics(
@@ -16,7 +17,7 @@ export function serveMetrics(
     port: port === "" ? 80 : Number(port),
     development: false,
     reusePort: false,
-    idleTimeout: idleSeconds, // longer than a minute, a common interval between two scrapes
+    idleTimeout: idleSeconds, // by default longer than a minute, a common interval between two scrapes
     fetch: (request) =>
       pathOf(request) === "/metrics"
         ? new Response(render(), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } })

@@ -1,7 +1,7 @@
 import type { Counters } from "../counters/counters.ts";
 import { Failure } from "../errors/failure.ts";
 
-/** Counts requests against the workspace's limit, and writes what is left of it into the response's headers. */
+/** Counts `count` requests against the workspace's limit. Adds the limit and what is left of it to `headers`. */
 export type WorkspaceLimit = (
   workspaceId: string,
   headers: Record<string, string>,

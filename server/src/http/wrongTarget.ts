@@ -2,7 +2,7 @@ import { closest } from "../domain/closest.ts";
 import { Failure } from "../errors/failure.ts";
 import type { Operation } from "../operation.ts";
 
-/** `allowed` is a list of methods as the Allow header has it: `GET, HEAD`. */
+/** `allowed` is a list of methods in the form of the Allow header, such as `GET, HEAD`. */
 export function wrongMethod(allowed: string): Failure {
   return new Failure("method_not_allowed", {
     detail: `This path does not accept this method. Use ${allowed.replace(", ", " or ")}.`,

@@ -1,8 +1,8 @@
 import { nextTurn } from "../domain/nextTurn.ts";
 
 /**
- * The number of rows in one statement. The widest table, `keys`, has 21 columns, so a statement has at most 10,500
- * parameters. SQLite allows 32,766 of them, PostgreSQL 65,535.
+ * The number of rows in one statement. The widest table, `keys`, has 23 columns, so a statement has at most 11,500
+ * parameters. SQLite allows 32,766 parameters, PostgreSQL 65,535.
  */
 const batchSize = 500;
 

@@ -43,7 +43,8 @@ const valueSource = {
 };
 
 /**
- * A cache in front of a simulated database, which reads a record at once, but returns it only when the test allows it.
+ * A cache in front of a simulated database. The database reads a record at once, but returns the record only when the
+ * test allows it.
  */
 function simulation() {
   const versions = new Map(things.map((thing) => [thing, 0]));
@@ -104,7 +105,7 @@ type Simulation = ReturnType<typeof simulation>;
 type Look = {
   key: string;
   promised: Map<string, number>;
-  /** whether the record existed, at each step since the look-up started */
+  /** whether the record existed, for each step from the start of the look-up to its end */
   seen: Set<boolean>;
   result: Promise<Value | undefined>;
   isOver: boolean;
@@ -191,7 +192,7 @@ describe("whatever happens during its look-up, a record", () => {
     expect(world.loads()).toBe(1);
     for (const { result } of asked) expect(await result).toBeDefined();
     expect(world.cache.find("ws_1", "first")).not.toBeInstanceOf(Promise);
-    world.acknowledge("key_2"); // a change of another record, on which this one does not depend
+    world.acknowledge("key_2"); // a change of something on which `first` does not depend
     expect(world.cache.find("ws_1", "first")).not.toBeInstanceOf(Promise);
   });
 

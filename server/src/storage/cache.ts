@@ -2,21 +2,24 @@ import { type MaybePromise, whenAvailable } from "../domain/maybePromise.ts";
 import type { ChangeLog, Dated } from "./changeLog.ts";
 import { linkedTable } from "./linkedTable.ts";
 
-/** A cache in front of the database: it loads a missing record, and keeps it until something it depends on changes. */
+/**
+ * A cache in front of the database. It loads a record at its first look-up, and keeps the record until something that
+ * the record depends on changes.
+ */
 export type RecordCache<V> = {
   /**
    * Returns the record, or `undefined` if the database does not have it. The cache does not remember missing records.
-   * Returns synchronously if the record is cached or the database is embedded. Lookups of the same record at the same
-   * time share one query.
+   * Returns synchronously if the record is cached, or if `load` returns it synchronously. Look-ups of the same record
+   * at the same time share one query.
    */
   find(workspaceId: string, name: string): MaybePromise<V | undefined>;
   /** Returns the record if it is cached, otherwise `undefined`. Never queries the database. */
   findKept(workspaceId: string, name: string): V | undefined;
   clear(): void;
-  /** Returns how often `find` and `findKept` found a cached record, and how often `find` queried the database. */
+  /** `hits`: how often `find` and `findKept` found a cached record. `misses`: how often `find` did not. */
   uses(): { hits: number; misses: number };
   /**
-   * Returns the memory that the cache takes, including the parts that its records share, such as the api of many keys.
+   * Returns the memory that the cache takes, in bytes, including what its records share, such as the api of many keys.
    */
   bytes(): number;
 };
@@ -24,18 +27,22 @@ export type RecordCache<V> = {
 type Source<V> = {
   /** the log of changes, which tells whether a cached record is outdated */
   changes: ChangeLog;
-  /** Reads a record from the database. `since` is the number of the latest change in `changes` when the load begins. */
+  /** Reads a record from the database. `since` is the number that `changes.latest()` returned just before. */
   load(workspaceId: string, name: string, since: number): MaybePromise<V | undefined>;
   /** Returns the ids of everything that the record was built from. */
   idsOf(record: V): readonly string[];
   /**
-   * Returns roughly the memory that a record takes, without its name and without the parts that it shares with others.
+   * Returns roughly the memory that a record takes, in bytes, without its name and without what it shares with other
+   * records.
    */
   bytesOf(record: V): number;
-  /** the parts that several records share; omitted if the records share nothing */
+  /** the objects that several records share, such as the api of many keys; omitted if the records share nothing */
   shared?: {
     bytes(): number;
-    /** Called when a record is evicted, or was loaded but not cached: it no longer uses its shared parts. */
+    /**
+     * Tells that a record no longer uses the shared objects. The cache calls this when it evicts a record, and when it
+     * has loaded a record but does not keep it.
+     */
     release(record: V): void;
     clear(): void;
   };
@@ -44,7 +51,7 @@ type Source<V> = {
   isCurrent(): boolean;
 };
 
-/** A cached record. `used`: whether a lookup has found it since `makeRoom` last visited it. */
+/** A cached record. `used`: whether a look-up has found the record since an eviction last skipped it. */
 type Entry<V> = Dated & {
   readonly workspaceId: string;
   readonly name: string;
@@ -53,14 +60,15 @@ type Entry<V> = Dated & {
   used: boolean;
 };
 
-/** Returns a lookup's key in the Map `loading`. Workspace ids have no slash, so no two lookups share a key. */
-function loadName(workspaceId: string, name: string): string {
+/** Returns the key of a record in the Map `loading`. Workspace ids have no slash, so no two records share a key. */
+function loadingKey(workspaceId: string, name: string): string {
   return `${workspaceId}/${name}`;
 }
 
 /**
- * Creates a cache that keeps a record until something it depends on changes. If something changes while a record is
- * being loaded, it is loaded again, so that the state from before a revocation is never cached.
+ * Creates a cache that keeps a record until something that the record depends on changes. If such a change happens
+ * while the record is being loaded, the cache loads the record again. So it never keeps the state from before a
+ * revocation.
  */
 export function recordCache<V extends object>(source: Source<V>): RecordCache<V> {
   const { changes, isCurrent, idsOf } = source;
@@ -98,8 +106,8 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
   }
 
   /**
-   * Waits for a lookup that another call has begun. That lookup may have read the database before the record was
-   * created or changed. So if it found nothing, or the record has changed since it began, loads the record again.
+   * Waits for a look-up that another call has begun. That look-up may have read the database before the record was
+   * created or changed. So if it found nothing or an outdated record, loads the record again.
    */
   async function join(inProgress: Promise<V | undefined>, workspaceId: string, name: string) {
     const found = await inProgress;
@@ -108,13 +116,13 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
 
   function loadOnce(workspaceId: string, name: string): MaybePromise<V | undefined> {
     uses.misses += 1;
-    const joined = loadName(workspaceId, name);
-    const inProgress = loading.get(joined);
+    const key = loadingKey(workspaceId, name);
+    const inProgress = loading.get(key);
     if (inProgress !== undefined) return join(inProgress, workspaceId, name);
     const started = load(workspaceId, name);
     if (!(started instanceof Promise)) return started;
-    loading.set(joined, started);
-    const ended = () => void loading.delete(joined);
+    loading.set(key, started);
+    const ended = () => void loading.delete(key);
     started.then(ended, ended);
     return started;
   }
@@ -128,18 +136,19 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
   };
 }
 
-/** roughly the memory of an entry without its record, in bytes: the entry, its name and its place in the table */
+/** roughly the memory of an entry, its name and its place in the table, in bytes, without the record */
 const entryBytes = 180;
 
 /**
- * An eviction skips at most this many entries that were used. Then it evicts the next one even if that was used, so
- * that no lookup takes long.
+ * The maximum number of used entries that an eviction skips. After these, it evicts the next entry even if that entry
+ * was used, because the look-up that needs the memory must not wait long.
  */
 const mostSpared = 64;
 
 /**
- * A table of entries that stays within `maxBytes`. It evicts by the clock algorithm, which approximates "least recently
- * used": it visits the entries in a circle, and evicts those that were not used since its last visit.
+ * A table of entries that stays within `maxBytes`. It evicts by the clock algorithm, an approximation of "least
+ * recently used": an eviction visits the entries in a circle, and evicts the first entry that was not used after the
+ * last visit.
  */
 function boundedTable<V>({ bytesOf, shared, maxBytes }: Source<V>) {
   let table = linkedTable<Entry<V>>();
@@ -157,7 +166,7 @@ function boundedTable<V>({ bytesOf, shared, maxBytes }: Source<V>) {
   function evictOne(): void {
     let spared = 0;
     for (;;) {
-      for (let entry = table.some(); entry !== undefined; entry = entry.next) {
+      for (let entry = table.nextBucket(); entry !== undefined; entry = entry.next) {
         if (!entry.used || spared === mostSpared) {
           remove(entry);
           return;

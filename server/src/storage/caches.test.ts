@@ -33,7 +33,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(caches.keys.bytes()).toBe(0);
   }, 30_000);
 
-  test("the keys of an identity share one record of it, and keys with the same permissions share one record of them", async () => {
+  test("keys of the same identity share one record of the identity, and keys with the same permissions share one set of permissions", async () => {
     const caches = openCaches(server.services.engine, 1_000_000);
     const [first = "", second = ""] = await makeKeys(2, () => "user");
     const one = await caches.keys.find(space.id, first);

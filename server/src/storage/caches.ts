@@ -11,9 +11,15 @@ export type Caches = {
   keys: RecordCache<KeptKey>;
   /** cached namespaces, by name or id */
   namespaces: RecordCache<NamespaceRecord>;
-  /** cached root keys, by hash; as their workspace is unknown before the lookup, all are under the id `noWorkspace` */
+  /**
+   * cached root keys, by hash. Their workspace is unknown before the look-up, so all of them are cached under the
+   * workspace id `noWorkspace`
+   */
   rootKeys: RecordCache<RootKeyRecord>;
-  /** Evicts every record that depends on this id, and repeats lookups in progress whose record depends on it. */
+  /**
+   * Call it after the record with this id has changed. Every cached record that depends on the id is then outdated, and
+   * a look-up in progress whose record depends on the id reads the database again.
+   */
   evict(id: string): void;
   clear(): void;
 };
@@ -22,8 +28,8 @@ export type Caches = {
 export const noWorkspace = "";
 
 /**
- * Opens the caches in front of a database. The cache of keys may take `maxBytes`; each of the others may take a
- * fraction of that in addition. To add a cache, add it to `list` and to the type above.
+ * Opens the caches in front of a database. The cache of keys may take `maxBytes`. Each other cache may take a fraction
+ * of `maxBytes` in addition. To add a cache, add it to `list` and to the type `Caches`.
  */
 export function openCaches(engine: Engine, maxBytes: number): Caches {
   const { db, isCurrent } = engine;

@@ -1,13 +1,13 @@
 /**
- * The maximum number of ids whose changes are remembered. At this number, all are forgotten, and all records count as
- * changed.
+ * The maximum number of ids whose changes the log remembers. When it has this many, it forgets all of them, and all
+ * cached records count as outdated.
  */
 const changesRemembered = 100_000;
 
 /**
- * Two numbers that tell how fresh a cached record is. This process numbers the changes that it makes or learns of,
- * ascending. `since` is the number of the latest change when the record's load began. No later change, up to the number
- * `checked`, concerns the record.
+ * Two numbers that tell how fresh a cached record is. This process numbers all changes that it makes or learns of.
+ * `since` is the number of the latest change at the time when the record's load began. The changes from `since` to
+ * `checked` were checked: none of them concerns the record.
  */
 export type Dated = { readonly since: number; checked: number };
 
@@ -19,14 +19,15 @@ export type ChangeLog = {
   /** Notes that any record may have changed. */
   noteAll(): void;
   /**
-   * Returns whether everything that the record was built from is unchanged since its load began. Calls `idsOf` only if
-   * there were changes since the last check.
+   * Returns whether everything that the record was built from is unchanged since the record's load began. `idsOf`
+   * returns the ids of everything that the record was built from. It is called only if there were changes since the
+   * last check.
    */
   isFresh<R>(entry: Dated & { record: R }, idsOf: (record: R) => readonly string[]): boolean;
 };
 
 /**
- * Creates a log in memory that numbers changes, and remembers for each id its latest change. It tells which cached
+ * Creates a log of changes in memory. It remembers the number of the latest change of each id, and tells which cached
  * records are outdated.
  */
 export function changeLog(): ChangeLog {

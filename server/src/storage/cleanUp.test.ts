@@ -45,7 +45,7 @@ test("only one node cleans up at a time, and each node gets its turn", async () 
   expect(failures).toEqual([]);
 }, 20_000);
 
-test("while no clock can be trusted, nothing is deleted because of its age", async () => {
+test("while the clock cannot be trusted, nothing is deleted because of its age", async () => {
   const engine = await openStorage(databaseAt(":memory:"), {
     serving: false,
     connections: 1,

@@ -10,26 +10,26 @@ import { deleteOldMovements } from "./queries/movements.ts";
 import { endChargedHolds } from "./queries/settling.ts";
 import type { Tx } from "./schema.ts";
 
-/** the number of rows in a batch; deleting them is so quick that another write hardly has to wait */
+/** the number of rows that one transaction deletes; so few that other writes hardly have to wait for it */
 const batchRows = 500;
 
 /**
- * Each task deletes at most `limit` rows and returns how many. If it returns `limit`, it runs again, as there may be
- * more.
+ * Each task deletes at most `limit` rows, and returns how many it deleted. A task that returns `limit` is run again,
+ * because there may be more rows to delete.
  */
 export type CleanUpTasks = {
   always: readonly ((tx: Tx, limit: number) => Promise<number>)[];
-  /** tasks that delete rows that are too old at `nowMs` */
+  /** tasks that delete rows because of their age at `nowMs` */
   byAge: readonly ((tx: Tx, nowMs: number, limit: number) => Promise<number | Done>)[];
 };
 
 /**
- * The result of a task that needs another step after its commit. `count` is the number of rows. `committed` runs that
- * step; it is called once, after the commit.
+ * The result of a task that has something left to do after its commit. `count` is the number of rows that the task
+ * deleted or ended. `committed` does the rest; it is called once, after the commit.
  */
 type Done = { count: number; committed(): void };
 
-/** longer than any console session stays valid */
+/** how long a console session is stored, in milliseconds: longer than any session stays valid */
 const sessionKeptMs = 24 * 60 * 60 * 1000;
 
 /**
@@ -64,8 +64,8 @@ export function cleanUpTasks(
 }
 
 /**
- * Ends expired holds whose `onExpiry` is "charge", which means that they are charged in full. After the commit, records
- * the charges in usage.
+ * Ends expired holds whose `onExpiry` is "charge": their full amount is charged. After the commit, records the charges
+ * in usage.
  */
 async function chargeExpiredHolds(
   tx: Tx,
@@ -83,9 +83,10 @@ async function chargeExpiredHolds(
 }
 
 /**
- * Deletes old rows in small batches, every `everyMs`, on one node at a time. `oldTime` returns the time by which ages
- * are measured. If the clock was set and cannot be trusted yet, it returns `undefined`, and nothing is deleted because
- * of its age. `report` gets failures; the next round tries again. Returns a function that stops the clean-up.
+ * Runs the tasks every `everyMs` milliseconds, on one node at a time. `oldTime` returns the time by which the age of
+ * rows is measured. It returns `undefined` if the clock was set and cannot be trusted yet; then nothing is deleted
+ * because of its age. `report` is called if a task fails; the next round runs the task again. Returns a function that
+ * stops the clean-up.
  */
 export function cleanUp(
   engine: Engine,

@@ -8,7 +8,6 @@ import { makeWorkspace, type Workspace } from "../../test/workspace.ts";
 import { cleanUpTasks } from "./cleanUp.ts";
 import { openStorage } from "./open.ts";
 import { insertApi } from "./queries/apis.ts";
-
 import { insertKeys, type NewKey } from "./queries/keys/write.ts";
 import { insertPermission, linkKeyPermissions, setPermissionGone } from "./queries/permissions.ts";
 import { insertRole, linkKeyRoles, setRoleGone } from "./queries/roles.ts";
@@ -40,7 +39,7 @@ describe.each(engines)("on $name, a deleted", (engine) => {
       (["permissions", "roles", "keyPermissions", "keyRoles", "rolePermissions"] as const).map(rowsIn),
     );
 
-  /** Runs the clean-up until nothing is left. Returns how many rows each transaction has removed. */
+  /** Runs the clean-up until nothing is left to delete. Returns how many rows each transaction has deleted. */
   async function cleanAll(): Promise<number[]> {
     const removed: number[] = [];
     for (const task of cleanUpTasks(undefined, () => undefined).always) {
@@ -84,7 +83,7 @@ describe.each(engines)("on $name, a deleted", (engine) => {
 });
 
 describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))(
-  "on $name, a process that is killed while it removes the rows of a deleted",
+  "on $name, a process that is killed while it deletes the rows of a deleted",
   (engine) => {
     const keyIds = Array.from({ length: 20_000 }, (_, index) => `key_${index}`);
     const options = { serving: false, connections: 4, monotonicMs: () => performance.now() };
@@ -93,7 +92,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))(
       ["permission", "keyPermissions"],
       ["role", "keyRoles"],
     ] as const)(
-      "%s leaves the rest to the next one, which removes it",
+      "%s leaves the other rows to the next process, which deletes them",
       async (what, links) => {
         const url = await engine.url(newFolder());
         const storage = await openStorage(databaseAt(url), options);

@@ -7,9 +7,10 @@ import { listIdentities } from "./queries/identities.ts";
 import { setRatelimits } from "./queries/ratelimits.ts";
 
 describe.each(engines)("on $name,", (engine) => {
-  const server = testServer({ engine }); // with only one workspace, in which a list may read limits by a range of ids
+  // the server has only one workspace, so a list of identities may read their limits by a range of ids
+  const server = testServer({ engine });
 
-  test("a page of identities reads the rate limits of these identities, and not those of keys, whatever ids were imported", async () => {
+  test("a page of identities reads only the rate limits of its identities and none of keys, whatever ids were imported", async () => {
     const { services, workspaceId } = server;
     const { slow, transaction } = services.engine;
     const owners = ["id_1", "id_2", "key_1", "user_1", "user_2"];

@@ -43,8 +43,9 @@ function comparable(text: string): string {
 type Side = { server: TestServer; own: World };
 
 /**
- * Starts two servers with the same workspace. The first also has another workspace. Ids begin with the time, and lists
- * are in the order of ids, so the clock advances between records whose order matters.
+ * Starts two servers with the same workspace. The first also has a foreign workspace, of which the second is ignorant.
+ * Ids begin with the time, and lists are in the order of ids, so the clock advances between records whose order
+ * matters.
  */
 async function twoServers() {
   const sides: Side[] = [];
@@ -58,7 +59,7 @@ async function twoServers() {
   const workspaceId = await knowing.server.makeWorkspace();
   const rootKey = await knowing.server.makeRootKey(everything, { workspaceId });
   const foreign = await makeWorld(knowing.server, "foreign", { workspaceId, rootKey });
-  // gives the callers' root keys later ids than all of these
+  // gives the root keys that the tests create later ids than all records above
   for (const { server } of sides) server.clock.advance(1_000);
   return { knowing, ignorant, foreign };
 }
@@ -120,8 +121,8 @@ function foreignValues(path: Path, kinds: readonly Kind[], foreign: World) {
 type AskingAs = { permissions: readonly string[]; kinds: readonly Kind[] };
 
 /**
- * Returns the callers with which the operation is tested: one with all permissions; and, if a permission of the
- * operation can be given for single records, one who has it for the records of the other workspace.
+ * Returns the callers with which the operation is tested. The first has all permissions. If the operation's permission
+ * can name single records, a second caller has this permission for the records of the other workspace.
  */
 function callersOf(operation: Operation, foreign: World): AskingAs[] {
   const owner = { permissions: everything, kinds: allKinds };
@@ -153,9 +154,10 @@ async function expectUntouched(server: TestServer, { key, rootKey }: World): Pro
   });
 }
 
-/** Statements that may read or write more than one workspace, each with its reason. */
+/** The tables whose statements need not name the workspace, each with its reason. */
 const beyondWorkspaces: Record<string, string> = {
-  rootKeys: "a root key is found by its hash alone: it is what tells the workspace (contract K11)",
+  rootKeys:
+    "a root key is found by its hash alone, because a request has nothing else that names the workspace",
 };
 
 const isDeletion = ({ name }: Operation) => /\.(delete|remove)/.test(name);
@@ -232,7 +234,7 @@ describe.each(engines)("on $name,", (engine) => {
 });
 
 test("two counters never share a key, and a counter has one key whatever its limit and cost are", () => {
-  // texts of different lengths, with digits and slashes: keys that only joined them could be equal for two counters
+  // texts of different lengths, with digits and slashes: if a key only joined its texts, two counters could share it
   const parts = ["", "a", "a".repeat(10), "a".repeat(11), "/", "1/a", "11/", "é", "😀"];
   const spaces: Window["space"][] = ["key", "identity", "namespace", "workspace", "address"];
   const windows = spaces.flatMap((space) =>

@@ -5,7 +5,7 @@ import type { IdentityRecord, KeyRecord } from "../domain/verification.ts";
 import type { ChangeLog } from "./changeLog.ts";
 import { type SharedRecords, sharedRecords } from "./sharedRecords.ts";
 
-/** A cached api, with what a verification needs to know about its workspace. Deleted apis are not cached. */
+/** A cached api, with what a verification needs to know about the api's workspace. Deleted apis are not cached. */
 export type KeptApi = {
   id: string;
   keyspaceId: string;
@@ -16,8 +16,8 @@ export type KeptApi = {
 };
 
 /**
- * A cached identity. `limits` are its rate limits, prepared for verifications of keys without rate limits of their own.
- * `hasAccount`: it has limited credits or quotas.
+ * A cached identity. `limits` are its rate limits, prepared for verifications of keys that have no rate limits of their
+ * own. `metaBytes` is the memory that its metadata takes. `hasAccount`: the identity has limited credits or quotas.
  */
 export type KeptIdentity = IdentityRecord & {
   limits: PreparedLimits;
@@ -27,7 +27,7 @@ export type KeptIdentity = IdentityRecord & {
 
 /** A set of permissions and roles. Cached keys that have the same set share one object. */
 export type Access = {
-  /** the joined ids of the permissions and roles that the keys have directly; it identifies the set */
+  /** the joined ids of the keys' roles and direct permissions; the name identifies the set */
   name: string;
   /** the ids of the permissions and roles that the set was built from */
   ids: readonly string[];
@@ -38,7 +38,7 @@ export type Access = {
   roles: string[];
 };
 
-/** A cached key. Keys with the same api, identity or access refer to the same object. */
+/** A cached key. Keys with the same api refer to the same `api` object; so do keys with the same identity or access. */
 export type KeptKey = KeyRecord & {
   api: KeptApi;
   identity: KeptIdentity | undefined;
@@ -55,9 +55,9 @@ export type KeyParts = {
   identities: SharedRecords<KeptIdentity>;
   /** access by their `name` */
   access: SharedRecords<Access>;
-  /** the memory that all parts take */
+  /** the memory that all parts take, in bytes */
   bytes(): number;
-  /** Releases the parts of a key that is no longer cached. */
+  /** Call it when a key is no longer cached: its parts are then kept only as long as another cached key uses them. */
   release(key: KeptKey): void;
   clear(): void;
 };
@@ -101,13 +101,13 @@ const limitBytes = 170;
 const grantBytes = 250;
 const rangeBytes = 150;
 
-/** Estimates the memory that a key takes, without the parts that it shares. */
+/** Estimates the memory that a key takes, in bytes, without the parts that it shares with other keys. */
 export function bytesOfKey({ name, ratelimits, addresses = [] }: KeyRecord, metaText: string | null): number {
   const lists = limitBytes * ratelimits.length + rangeBytes * addresses.length;
   return 270 + (name?.length ?? 0) + bytesOfMeta(metaText) + lists;
 }
 
-/** Estimates the memory that parsed metadata takes. */
+/** Estimates the memory that metadata takes after parsing, in bytes. `text` is its JSON. */
 export function bytesOfMeta(text: string | null): number {
   return text === null || text === "{}" ? 0 : 40 + 1.5 * text.length;
 }

@@ -1,22 +1,23 @@
-/**
- * An entry of the hash table. The entries of a bucket form a linked list through their `next`.
- */
+/** An entry of the hash table. `next` is the next entry in the same bucket. */
 export type Linked<E> = { readonly workspaceId: string; readonly name: string; next: E | undefined };
 
 export type LinkedTable<E> = {
   find(workspaceId: string, name: string): E | undefined;
-  /** Adds an entry. The table must not have one with the same workspace and name. */
+  /** Adds an entry. The table must not already have an entry with the same workspace and name. */
   add(entry: E): void;
   remove(entry: E): void;
-  /** Returns the first entry of the next bucket. Repeated calls go through all buckets, and then begin again. */
-  some(): E | undefined;
+  /**
+   * Returns the first entry of the next bucket, or `undefined` if that bucket is empty. Repeated calls go through all
+   * buckets, and then begin again.
+   */
+  nextBucket(): E | undefined;
   readonly size: number;
 };
 
 /**
- * Creates a hash table of records by workspace and name. It takes 16 to 24 bytes per entry, where a Map would take 43
- * to 200. With each new entry, it splits one bucket in two (linear hashing), so that no call has to rebuild the whole
- * table.
+ * Creates a hash table of entries by workspace and name. The table takes 16 to 24 bytes per entry; a Map would take 43
+ * to 200 bytes. When it is full, each new entry splits one bucket in two (linear hashing), so no call has to rebuild
+ * the whole table.
  */
 export function linkedTable<E extends Linked<E>>(): LinkedTable<E> {
   const { lists, bucketOf, put, grow } = growingBuckets<E>();
@@ -45,7 +46,7 @@ export function linkedTable<E extends Linked<E>>(): LinkedTable<E> {
       }
       size -= 1;
     },
-    some() {
+    nextBucket() {
       hand = hand + 1 < lists.length ? hand + 1 : 0;
       return lists[hand];
     },
@@ -91,7 +92,8 @@ function growingBuckets<E extends Linked<E>>() {
 }
 
 /**
- * a factor of the hash function; it is random, so that an attacker cannot choose names that all fall into one bucket
+ * A factor of the hash function. It is random, because an attacker who knew it could choose names that all fall into
+ * one bucket.
  */
 const factor = Math.floor(Math.random() * 2 ** 30) * 2 + 1;
 

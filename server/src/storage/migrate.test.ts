@@ -42,7 +42,8 @@ function migrateIn(path: string, killAt: number): Promise<string | undefined> {
 }
 
 /**
- * Locks a SQLite database until the returned function is called, so that all processes that wait for it begin together.
+ * Locks a SQLite database until the returned function is called. The processes that open the database wait for the
+ * lock, and then begin together.
  */
 function holdBack(url: string): () => void {
   if (!url.startsWith("file:")) return () => undefined;
@@ -54,7 +55,7 @@ function holdBack(url: string): () => void {
   };
 }
 
-/** Opens the database in another process, which adds a workspace. */
+/** Starts another process, which opens the database and adds a workspace. */
 async function openElsewhere(url: string, name: string) {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../test/open.child.ts"), url, name], {
     stdout: "ignore",

@@ -34,8 +34,8 @@ import { changesOnSqlite } from "./migrations/0034_changesOnSqlite.ts";
 import { rerolledKeys } from "./migrations/0035_rerolledKeys.ts";
 
 /**
- * The migrations of a database, in their order. Only append to this list. It includes the usage migrations, since on
- * PostgreSQL the usage tables are in the same database.
+ * The migrations of a database, in their order. Only append to this list. It includes the usage migrations that
+ * PostgreSQL needs, because PostgreSQL has the usage tables in the same database.
  */
 const recordMigrations: readonly Migration[] = [
   start,
@@ -72,14 +72,14 @@ const recordMigrations: readonly Migration[] = [
 ];
 
 /**
- * The migrations of SQLite's usage file, in their order. Only append to this list. The file is separate, so that
- * counting never waits for a write to the records.
+ * The migrations of SQLite's usage file, in their order. Only append to this list. Usage has its own file, because
+ * SQLite allows one write at a time to a file: counting must not wait for a write to the records.
  */
 const usageMigrations: readonly Migration[] = [usage, lastUsesByTime, usageBlocks, usageCounts, usagePending];
 
 /**
  * Migrates the database to this program's schema. Each migration runs and is recorded in one transaction, so a crash
- * leaves only complete migrations. Several processes may do this at the same time.
+ * leaves only complete migrations. Several processes may migrate the same database at the same time.
  * Errors: `StorageError` `newer_schema` if the database has a migration that this program does not know.
  */
 export function migrate(target: MigrationTarget): Promise<void> {
@@ -91,7 +91,7 @@ export function migrateUsage(target: MigrationTarget): Promise<void> {
   return applyAll(usageMigrations, target);
 }
 
-/** Returns a migration that runs only on PostgreSQL. On SQLite, it has no statements, but is recorded like the others. */
+/** Returns a migration that runs only on PostgreSQL. On SQLite, the migration has no statements, but is recorded. */
 function onPostgres({ name, statements }: Migration): Migration {
   return { name, statements: (types) => (types.engine === "postgres" ? statements(types) : []) };
 }
@@ -114,7 +114,7 @@ async function applyAll(migrations: readonly Migration[], target: MigrationTarge
   }
 }
 
-/** Returns those migrations of a database that this program does not know, because a newer version ran them. */
+/** Returns those of the applied migrations that this program does not know: a newer version has run them. */
 export function unknownMigrations(applied: readonly string[]): string[] {
   return applied.filter((name) => !recordMigrations.some((migration) => migration.name === name));
 }
@@ -124,6 +124,6 @@ function refuseNewer(migrations: readonly Migration[], applied: readonly string[
   if (unknown === undefined) return;
   throw new StorageError(
     "newer_schema",
-    `The database was written by a newer Latchkey (it has migration ${unknown}): start that version, or restore an older backup.`,
+    `The database was written by a newer Latchkey (it has migration ${unknown}): start the newer version, or restore a backup from before the upgrade.`,
   );
 }

@@ -15,6 +15,6 @@ export type Migration = { name: string; statements(types: ColumnTypes): string[]
 /** The database that migrations run on. */
 export type MigrationTarget = {
   types: ColumnTypes;
-  /** Runs `work` in one transaction. While it runs, other processes that migrate this database wait. */
+  /** Runs `work` in one transaction. Meanwhile, other processes that want to migrate this database wait. */
   locked(work: (run: (sql: string) => Promise<Record<string, unknown>[]>) => Promise<void>): Promise<void>;
 };

@@ -53,8 +53,8 @@ function open(database: DatabaseAddress, options: StorageOptions): Promise<Engin
 }
 
 /**
- * Opens all records in their state of this moment, for a reader that takes long. The database must not be in memory.
- * Errors: `StorageError`.
+ * Opens the records in the state of this moment. Later changes do not show, so a slow reader, such as an export, sees
+ * one consistent state. The database must not be in memory. Errors: `StorageError`.
  */
 export async function openSnapshot(database: DatabaseAddress): Promise<SnapshotCopy> {
   if (database.kind === "memory") throw new Error("A database in memory has no snapshot.");

@@ -14,14 +14,16 @@ type Argument = Value | boolean | undefined | readonly string[] | readonly Row[]
 type Arguments = Readonly<Record<string, Argument>>;
 
 /**
- * Defines a prepared query. It is built and compiled when it first runs; later runs only fill in the arguments.
- * Building and compiling a query takes several times as long as running it on SQLite, so every query of an operation
- * is defined like this, at the top level of its module.
+ * Defines a prepared query. The query is built and compiled when it first runs; later runs only fill in the arguments.
+ * Building and compiling a query takes several times as long as running it on SQLite. So define every query of an
+ * operation like this, at the top level of its module.
  *
- * `build` receives placeholders instead of the arguments, so it cannot compute with them: it may use an argument only
- * as a value, and a list of texts only in `isIn`. But `undefined` and booleans are passed unchanged, so that `build`
- * can leave out a condition. The query is compiled once for each combination of these. A list of rows is passed as a
- * list of the same length, whose rows have placeholders as values. The query is compiled once for each length.
+ * `build` receives placeholders instead of the arguments, so it cannot compute with them. It may use an argument only
+ * as a value, and a list of texts only in `isIn`. There are two exceptions:
+ * - `undefined` and booleans are passed unchanged, so that `build` can omit a condition. The query is compiled once for
+ *   each combination of these arguments.
+ * - A list of rows is passed as a list of the same length, whose rows have placeholders as values. The query is
+ *   compiled once for each length.
  */
 export function prepared<A extends { [Name in keyof A]-?: Argument }, R>(
   build: (db: Db, args: A) => CompiledQuery<R>,
@@ -53,8 +55,8 @@ export function prepared<A extends { [Name in keyof A]-?: Argument }, R>(
 }
 
 /**
- * The compiled queries of one dialect. Queries for more than `longestKept` rows are large, so only the latest of them
- * is kept.
+ * The compiled queries of one dialect, by the shape of their arguments. A query for more than `longestKept` rows is
+ * large, so `long` keeps only the latest such query.
  */
 type Kept<R> = { byShape: Map<string, Fillable<R>>; long: { shape: string; query: Fillable<R> } | undefined };
 
@@ -82,7 +84,7 @@ function isRows(value: Argument): value is readonly Row[] {
   return typeof value === "object" && value !== null && typeof value[0] === "object";
 }
 
-/** What stands in a compiled query for an argument, or for a column of a row in a list of rows. */
+/** Stands in a compiled query for an argument or, if `at` is set, for a column of one row in a list of rows. */
 type Placeholder = { argument: string; at?: { row: number; column: string }; notation?: ListNotation };
 
 function placeholdersFor(args: Arguments, notation: ListNotation): Record<string, unknown> {
@@ -153,8 +155,9 @@ export function isIn(column: string, list: readonly string[]): Expression<SqlBoo
 }
 
 /**
- * The column, for SQLite written so that it uses no index of it. Beside a list of ids or a range of them, SQLite would take
- * the index of the workspace for as good, and read the whole workspace. PostgreSQL knows better, by its statistics.
+ * Returns the column as an expression for which SQLite uses no index. Use it for `workspaceId` next to a condition that
+ * selects few rows, such as a list or range of ids: SQLite could choose the index by `workspaceId` instead, and read
+ * the whole workspace. PostgreSQL gets the plain column, because it chooses the better index by its statistics.
  */
 export function unindexed(db: Db, column: string): Expression<string> {
   const isPostgres = db.getExecutor().adapter instanceof PostgresAdapter;

@@ -9,10 +9,7 @@ import { makeWorld, type World } from "../../test/world.ts";
 type Calls = [operation: string, body: object][];
 type Cell = { table: string; column: string; key: string; id: string; isText: boolean };
 
-/**
- * Columns that identify a row and its owner. The tests do not damage them, since with other values, the row would be
- * another row.
- */
+/** Columns that identify a row and its owner. The tests do not damage these: the row would become another row. */
 const keyColumns = ["id", "workspaceId"];
 /** The column by which the rows of a table are found, if it is not `id`. */
 const ownerColumns: Record<string, string> = { lastUses: "keyId" };
@@ -67,7 +64,7 @@ describe.each(engines)("on $name,", (engine) => {
     const owner = { workspaceId: space.id, rootKey: space.rootKey };
     good = await makeWorld(server, "good", owner);
     odd = await makeWorld(server, "odd", owner);
-    // so that both keys have usage, too
+    // gives both keys usage, too
     for (const { key } of [good, odd]) await space.data("keys.verifyKey", { key, tags: ["tag"] });
   });
 
@@ -107,7 +104,7 @@ describe.each(engines)("on $name,", (engine) => {
     server.services.caches.clear();
     return Promise.all(calls.map(([operation, body]) => space.call(operation, body)));
   };
-  /** Returns those items of a list that are about the records of `good`, whose rows are not damaged. */
+  /** Returns those items of a list that are about records of `good`. Their rows are not damaged. */
   const goodItems = (reply: Reply): string[] =>
     (reply.body.data as unknown[])
       .map((item) => JSON.stringify(item))
@@ -129,7 +126,7 @@ describe.each(engines)("on $name,", (engine) => {
     return [...texts, null, ...(jsonColumns.includes(column) ? longTexts : [])];
   };
 
-  /** Returns what lists and single reads return about the records of `good`, item by item. */
+  /** Returns what the responses of lists and single reads say about the records of `good`. */
   function saidOfGood(replies: Reply[]): unknown[] {
     const direct = replies.slice(lists.length, lists.length + goodReads().length);
     return [
@@ -202,7 +199,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("a damaged balance fails only its own call, and no other in the same group", async () => {
+  test("a damaged balance fails only the call that spends from it, and no other call in the same transaction", async () => {
     const made = await Promise.all(
       Array.from({ length: 24 }, () =>
         space.data("keys.createKey", { apiId: good.apiId, credits: { remaining: 5 } }),
@@ -219,7 +216,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-/** Not on SQLite in memory: only the usage thread can write usage there, so the test could not damage it. */
+/** Not on SQLite in memory, where only the usage thread can write usage, so a test cannot damage it. */
 describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $name,", (engine) => {
   test("damaged usage crashes no operation that reads it", async () => {
     const server = await startTest({ engine });

@@ -3,11 +3,13 @@ import type { Kysely } from "kysely";
 /** A boolean, as every engine stores it. */
 export type Flag = 0 | 1;
 
-/** The tables. Columns are text or 64-bit integers. Times are Unix milliseconds, booleans are 0 or 1, JSON is text. */
+/**
+ * The tables. Columns are text, bytes or 64-bit integers. Times are Unix milliseconds, booleans 0 or 1, JSON is text.
+ */
 export type Schema = {
   /** the migrations that ran on the database */
   migrations: { name: string };
-  /** `timeZone` applies to quotas that do not have their own */
+  /** `timeZone` applies to quotas that do not have a time zone of their own */
   workspaces: { id: string; name: string; enabled: Flag; createdAtMs: number; timeZone: string };
   /**
    * `hash` is the SHA-256 of the whole key in base64url. `start` and `end` are the first and last
@@ -24,7 +26,8 @@ export type Schema = {
     /** a JSON array of the permissions as the caller sent them, which may be URNs */
     permissions: string;
     /**
-     * a JSON array of the plain permissions that `permissions` stands for; null: `permissions` alone determines them
+     * a JSON array of the plain permissions, such as `api.*.verify_key`, that `permissions` stands for; null if
+     * `permissions` alone determines the plain permissions
      */
     grants: string | null;
     enabled: Flag;
@@ -44,7 +47,7 @@ export type Schema = {
     deleteProtection: Flag;
     defaultPrefix: string | null;
     defaultByteLength: number | null;
-    /** the id of the api's keyspace; null: `keyspaceIdOf` derives it */
+    /** the id of the api's keyspace; if null, `keyspaceIdOf` derives the id of the keyspace from the id of the api */
     keyspaceId: string | null;
     /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
@@ -57,7 +60,9 @@ export type Schema = {
     createdAtMs: number;
     updatedAtMs: number | null;
   };
-  /** `subjectId` is the name of the key's account and counters; the new key of a reroll has that of the old key */
+  /**
+   * `subjectId` is the name of the key's account and counters. A reroll creates a new key with the same `subjectId`.
+   */
   keys: {
     id: string;
     workspaceId: string;
@@ -76,13 +81,14 @@ export type Schema = {
     updatedAtMs: number | null;
     deletedAtMs: number | null;
     /**
-     * set until the first verification of a key whose SHA-256 is unknown: the id of its migration, or `fromUpstream` if
-     * it was imported without a hash, or `underOldHash` if it was imported with a hash other than SHA-256
+     * set while the SHA-256 of the whole key is unknown, until the key's first verification: the id of the key's
+     * migration, or the value of `fromUpstream` for a key that was imported without a hash, or the value of
+     * `underOldHash` for a key that was imported with another hash than SHA-256
      */
     pendingMigrationId: string | null;
-    /** the key, encrypted under the server's recovery key; null if it is not recoverable */
+    /** the key itself, encrypted with the server's recovery key; null if the key is not recoverable */
     sealed: string | null;
-    /** the time of the last reroll; cleared when `expiresAtMs` is set in another way */
+    /** the time of the last reroll; null if the key was never rerolled, or if its expiry was set after the reroll */
     rerolledAtMs: number | null;
     /** the value of `expiresAtMs` before the first reroll shortened it */
     expiresBeforeRerollMs: number | null;
@@ -91,11 +97,12 @@ export type Schema = {
     /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
     /**
-     * when a verification gave us the SHA-256 of a key that was imported without it; null before, and for other keys
+     * the time of the verification that gave us the SHA-256 of a key that was imported without its SHA-256; null before
+     * that verification, and for all other keys
      */
     learnedAtMs: number | null;
   };
-  /** migrations of keys from another system; `algorithm` is how that system hashed them */
+  /** migrations of keys from another system; `algorithm` is how that system hashed its keys */
   keyMigrations: { id: string; workspaceId: string; algorithm: string; createdAtMs: number };
   namespaces: { id: string; workspaceId: string; name: string; createdAtMs: number };
   /** `limit` 0 refuses every request; `identifier` may contain `*` */
@@ -124,7 +131,7 @@ export type Schema = {
    * The account of a key or an identity. `id` is the key's `subjectId` or the identity's id. If `remaining` is null,
    * credits are unlimited. If `refillDay` is null and `refillAmount` is not, credits are refilled daily.
    * `creditsEpoch` counts how often the credits were refilled or set. `quotas` is a JSON array of `Quota`. No open hold
-   * of the owner expires before `nextHoldExpiryMs`.
+   * of the owner expires before `nextHoldExpiryMs`; null: the owner has no open holds.
    */
   balances: {
     id: string;
@@ -138,8 +145,8 @@ export type Schema = {
     nextHoldExpiryMs: number | null;
   };
   /**
-   * Holds of credits, or of units of `quota` if it is not null. They are kept for a day after their end. `outcome`
-   * and `tags` are JSON. A hold with `endedAtMs` but without an outcome has expired.
+   * Holds of credits, or of units of `quota` if `quota` is not null. The clean-up deletes a hold a day after both its
+   * expiry and its end. `outcome` and `tags` are JSON. A hold with `endedAtMs` but without an outcome has expired.
    */
   holds: {
     id: string;
@@ -158,7 +165,10 @@ export type Schema = {
     requestId: string | null;
     tags: string | null;
   };
-  /** The parts of open holds. A part is what a hold has taken from one owner. `taken` is JSON of the type `Taken`. */
+  /**
+   * The parts of holds that are open, or whose expiry is not yet applied to the account. A part is what a hold has
+   * taken from the account of one owner. `taken` is the JSON of a `Taken`.
+   */
   holdParts: {
     workspaceId: string;
     ownerId: string;
@@ -170,8 +180,9 @@ export type Schema = {
     expiresAtMs: number;
   };
   /**
-   * The ledger of credits and quotas. `remaining` is the owner's credits after the movement; null: unlimited.
-   * `actorId` is null if the server itself caused the movement.
+   * The ledger of credits and quotas. A movement is of credits, or of `quota` if `quota` is not null. `remaining` is
+   * the owner's credits after a movement of credits, or null if they are unlimited. `actorId` is the id of the root key
+   * that caused the movement, or null if the server itself caused it.
    */
   movements: {
     id: string;
@@ -198,19 +209,22 @@ export type Schema = {
   keyRoles: { workspaceId: string; keyId: string; roleId: string };
   rolePermissions: { workspaceId: string; roleId: string; permissionId: string };
   /**
-   * Responses for repeated requests. `id` is a digest of root key, operation and Idempotency-Key. `answer` is the
-   * response, encrypted so that only the caller can read it.
+   * Responses to requests with an Idempotency-Key, to return them if the request is repeated. `id` is a digest of root
+   * key, operation and Idempotency-Key. `answer` is the response, encrypted so that only the caller can read it.
    */
   idempotency: { id: string; workspaceId: string; bodyHash: string; answer: string; createdAtMs: number };
   /**
-   * the names of tags and subjects, with the numbers by which usage counts refer to them; `kind` as in `subjectKinds`;
-   * `day` is the day of the last use, in days since 1970
+   * the subjects of usage, such as keys and tags. `name` is a tag, or the id of any other subject. Usage counts refer
+   * to a subject by its `id`, which is a number. `kind` is a value of `subjectKinds`. `day` is the day of the last use,
+   * in days since 1970
    */
   usageNames: { id: number; kind: number; workspaceId: string; name: string; day: number };
   lastUses: { workspaceId: string; keyId: string; atMs: number };
-  /** on SQLite only: counts that the server has in memory, compressed, so that a restart does not lose them */
+  /**
+   * on SQLite only: usage counts that the server still has in memory, compressed, so that a crash does not lose them
+   */
   usagePending: { id: number; body: Uint8Array };
-  /** blocks of usage events, as compressed text */
+  /** blocks of usage events, as compressed text; see `usage/blocks.ts` */
   usageBlocks: {
     id: string;
     workspaceId: string;
@@ -221,7 +235,7 @@ export type Schema = {
     bytes: number;
     body: Uint8Array;
   };
-  /** the time from which a workspace's events are complete; the workspace id '' stands for all workspaces */
+  /** the time from which a workspace's usage events are complete; the workspace id '' stands for all workspaces */
   usageGaps: { workspaceId: string; completeSinceMs: number };
   /** `fields` is a JSON array of the names of the changed fields, never their values */
   auditEvents: {
@@ -235,14 +249,14 @@ export type Schema = {
     fields: string;
     remoteAddress: string | null;
     userAgent: string | null;
-    /** "console", or null for the API and the command line */
+    /** where the change came from: "console", or null for the API and the command line */
     via: string | null;
   };
   /** `examples` is a JSON array of `DifferenceExample`, the latest last. */
   upstreamDifferences: { workspaceId: string; kind: string; count: number; examples: string };
   /**
-   * `id` is the hash of the session's secret. `byLink` is 1 for a session that began with the login link, which a
-   * server prints when it is started on a terminal.
+   * `id` is the hash of the session's secret. `byLink` is 1 for a session that began with the login link. A server
+   * prints this link when it is started on a terminal.
    */
   consoleSessions: {
     id: string;

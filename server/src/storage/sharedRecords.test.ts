@@ -4,7 +4,7 @@ import { type SharedRecords, sharedRecords } from "./sharedRecords.ts";
 
 type Identity = { id: string; version: number };
 
-describe("a record that others share", () => {
+describe("a record that several cached records share", () => {
   let changes: ChangeLog;
   let shared: SharedRecords<Identity>;
   let isCurrent: boolean;
@@ -22,7 +22,7 @@ describe("a record that others share", () => {
 
   const hold = (version: number) => shared.hold("ws_1", "id_1", { id: "id_1", version }, changes.latest());
 
-  test("is kept once, and as long as one of them refers to it", () => {
+  test("is kept once, as long as a cached record uses it", () => {
     const first = hold(1);
     expect(hold(2)).toBe(first);
     expect(shared.bytes()).toBe(100);

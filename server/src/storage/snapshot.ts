@@ -10,8 +10,8 @@ export type Snapshot = {
 };
 
 /**
- * Defines a query for single rows of one table. It is compiled once, at its first use. `build` must use each of its
- * parameters exactly once and in their order, since later calls pass only the values, in this order.
+ * Defines a query for single rows of one table. The query is compiled once, at its first use. `build` must use each of
+ * its parameters exactly once and in their order, because later calls only pass new values in this order.
  */
 export function lookUp<R, Values extends string[]>(
   build: (db: Db, ...values: Values) => CompiledQuery<R>,

@@ -20,12 +20,12 @@ describe.each(engines)("on $name,", (engine) => {
     );
   };
 
-  test("a damaged balance fails its own calls, and no others in the same group", async () => {
+  test("a damaged balance fails the calls that spend from it, and no other call in the same transaction", async () => {
     const space = await makeWorkspace(server);
     const other = await makeWorkspace(server);
     const good = await makeKeys(space, 20);
     const [bad] = await makeKeys(other, 1);
-    // JavaScript cannot represent this number exactly, so the server cannot write what a spend leaves of it
+    // JavaScript cannot represent this balance exactly, so the server cannot write what is left of it after a spend
     await server.services.engine.transaction((tx) =>
       sql`update "balances" set "remaining" = 9223372036854775807 where "id" = ${bad?.keyId}`.execute(tx),
     );
@@ -44,7 +44,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-describe("a group whose transaction fails", () => {
+describe("a group of spends whose common transaction fails", () => {
   const spends = ["a1", "b1", "c1", "d1"].map(
     (subjectId): Spend => ({
       workspaceId: "ws_1",
@@ -81,7 +81,7 @@ describe("a group whose transaction fails", () => {
     },
   );
 
-  test("because a part of the database is damaged is retried once, one spend at a time", async () => {
+  test("with damaged is retried once, with one spend per transaction", async () => {
     expect(await triesWith(new StorageError("damaged", "It failed."))).toBe(1 + spends.length);
   });
 });

@@ -5,17 +5,18 @@ import { type Spend, type Spent, spendAll } from "./queries/charges.ts";
 type Waiting = { spend: Spend; resolve(spent: Spent): void; reject(error: unknown): void };
 
 /**
- * Calls that spend are divided into lanes, each of which runs one transaction at a time. All calls that spend from the
- * same identity, or the same key without an identity, are in the same lane. So lanes rarely wait for each other's row
- * locks: only a batch may spend from accounts of several lanes.
+ * Calls that spend are divided into lanes. Each lane runs one transaction at a time. All calls that spend from the same
+ * identity are in the same lane, and so are all calls of the same key without an identity. So lanes rarely wait for
+ * each other's row locks: only a batch of verifications may spend from accounts of several lanes.
  */
 const lanes = 4;
 
 /**
  * Returns a function that spends credits and quotas. All calls that arrive while a transaction of their lane runs share
- * the lane's next transaction, so that any number of callers needs only one commit and few round trips. If an account
- * cannot be read or written, only calls that spend from it get an error. A transaction that may have been committed is
- * never tried again. A batch passes the id of one of its owners as `lead`, so that all its calls are in the same lane.
+ * the lane's next transaction: any number of them needs only one commit and few round trips. If an account cannot be
+ * read or written, only the calls that spend from this account fail. A transaction that may have been committed is
+ * never run again. A batch of verifications passes the same owner's id as `lead` of all its calls, which puts them into
+ * the same lane.
  */
 export function creditSpender(
   engine: Engine,
@@ -31,7 +32,7 @@ export function creditSpender(
   };
 }
 
-/** Returns the lane of an owner. It depends on the last characters of the owner's id, which are random. */
+/** Returns the lane of an owner, by the last two characters of the owner's id, because most ids end at random. */
 function laneOf(ownerId: string): number {
   const end = ownerId.length;
   return (ownerId.charCodeAt(end - 1) + ownerId.charCodeAt(end - 2)) % lanes || 0;
@@ -65,7 +66,7 @@ async function spendGroup(spendInOne: SpendInOne, group: readonly Waiting[]): Pr
     const outcomes = await spendInOne(group.map(({ spend }) => spend));
     for (const [index, { resolve }] of group.entries()) resolve(itemAt(outcomes, index));
   } catch (error) {
-    if (group.length > 1 && isOfOneBalance(error)) return spendAlone(spendInOne, group);
+    if (group.length > 1 && isOfOneAccount(error)) return spendAlone(spendInOne, group);
     for (const { reject } of group) reject(error);
   }
 }
@@ -75,9 +76,9 @@ async function spendAlone(spendInOne: SpendInOne, group: readonly Waiting[]): Pr
 }
 
 /**
- * Returns whether one of the accounts caused the error, and not the database. Then nothing was committed, so each call
- * can run again in a transaction of its own.
+ * Returns whether the error is about one of the accounts and not about the whole database. If it is, nothing was
+ * committed, and each call can run again in a transaction of its own.
  */
-function isOfOneBalance(error: unknown): boolean {
+function isOfOneAccount(error: unknown): boolean {
   return !(error instanceof StorageError) || error.reason === "damaged";
 }

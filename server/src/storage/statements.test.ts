@@ -10,7 +10,9 @@ const limit = { name: "requests", limit: 1_000, duration: 60_000, autoApply: tru
 describe.each(engines)("on $name,", (engine) => {
   const server = testServer({ engine });
   const space = testWorkspace(server);
-  /** Not on SQLite in memory: no other connection can ask it for plans. Its statements are the same as for a file. */
+  /**
+   * Not on SQLite in memory, which no other connection can ask for plans. Its statements are the same as for a file.
+   */
   const testPlans = test.skipIf(engine.name === "sqlite in memory");
   const watched: Watched[] = [];
   let isWatched = false;
@@ -27,7 +29,7 @@ describe.each(engines)("on $name,", (engine) => {
     watched.length = 0;
   });
 
-  test("a verification of a cached key asks the database nothing", async () => {
+  test("a verification of a cached key runs no statement", async () => {
     for (let i = 0; i < 3; i += 1) await space.data("keys.verifyKey", { key, permissions: "documents.read" });
     expect(watched.map(({ sql }) => sql)).toEqual([]);
   });
@@ -53,22 +55,25 @@ describe.each(engines)("on $name,", (engine) => {
     }
   }
 
-  testPlans("every statement of a limit finds its rows by an index, and sorts nothing", async () => {
-    const counted = { namespace: "email", identifier: "user", limit: 10, duration: 60_000 };
-    await space.data("ratelimit.limit", counted);
-    await space.data("ratelimit.setOverride", { ...counted, identifier: "us*" });
-    await space.data("ratelimit.limit", counted);
-    watched.length = 0;
-    await space.data("ratelimit.limit", counted);
-    expect(watched.map(({ sql }) => sql)).toEqual([]);
-    server.services.caches.clear();
-    await space.data("ratelimit.limit", counted);
-    expect(watched).toHaveLength(3); // they read the root key, the namespace and its overrides
-    await expectFast([...watched]);
-  });
+  testPlans(
+    "every statement of a rate limit decision finds its rows by an index, and sorts nothing",
+    async () => {
+      const counted = { namespace: "email", identifier: "user", limit: 10, duration: 60_000 };
+      await space.data("ratelimit.limit", counted);
+      await space.data("ratelimit.setOverride", { ...counted, identifier: "us*" });
+      await space.data("ratelimit.limit", counted);
+      watched.length = 0;
+      await space.data("ratelimit.limit", counted);
+      expect(watched.map(({ sql }) => sql)).toEqual([]);
+      server.services.caches.clear();
+      await space.data("ratelimit.limit", counted);
+      expect(watched).toHaveLength(3); // for the root key, the namespace and the namespace's overrides
+      await expectFast([...watched]);
+    },
+  );
 
   testPlans(
-    "the permissions and roles of keys are found by the keys, without reading all those of the workspace",
+    "the permissions and roles of keys are found without reading all permissions and roles of the workspace",
     async () => {
       const { apiId } = await space.data("apis.createApi", { name: "another" });
       const { keyId } = await space.data("keys.createKey", { apiId, permissions: ["docs.read"] });
@@ -118,6 +123,6 @@ describe.each(engines)("on $name,", (engine) => {
   }
 });
 
-/** what SQLite's plan says if it reads all permissions or roles of the workspace */
+/** a part of SQLite's plan if the statement reads all permissions or roles of the workspace */
 const wholeWorkspace = /(permissions|roles) USING (COVERING )?INDEX \w+ \(workspaceId=\?\)/;
 const slowPlan = /\bSCAN (?!json_each)|TEMP B-TREE|Seq Scan|\bSort\b/;

@@ -7,7 +7,7 @@ describe.each(engines)("on $name,", (database) => {
   const server = testServer({ engine: database });
   const row = (id: string) => ({ id, name: id, nowMs: 0 });
 
-  test("a statement that a failed transaction starts later is not stored, not even with the next transaction", async () => {
+  test("a statement that a transaction starts after it has failed is refused, and not committed with the next transaction", async () => {
     const { engine } = server.services;
     const isLate = Promise.withResolvers<void>();
     let late: Promise<unknown> | undefined;

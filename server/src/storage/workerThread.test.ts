@@ -10,7 +10,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Starts a thread with this code. An order that fails is rejected with the message alone. */
+/** Starts a thread that runs this code. An order that fails is rejected with only the message of the error. */
 function startThread(code: string) {
   const script = join(folder, `${Bun.randomUUIDv7()}.ts`);
   const protocol = join(import.meta.dir, "workerThread.ts");
@@ -26,7 +26,7 @@ test("an order to a thread that ends is refused, and so are all later ones", asy
   expect(await faultOf(thread.ask("later"))).toBe("The thread has ended.");
 });
 
-test("a response that cannot be sent is an error of its order alone", async () => {
+test("a response that cannot be sent fails only its own order", async () => {
   const thread = startThread(
     `followOrders((order) => [order === "bad" ? () => undefined : order], () => true);`,
   );

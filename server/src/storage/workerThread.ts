@@ -2,15 +2,15 @@ import { nextTurn } from "../domain/nextTurn.ts";
 
 /**
  * The protocol between the main thread and a background thread. The main thread sends orders, which are numbered
- * messages. The background thread responds to each with rows or an error. It may send the responses to several short
- * orders together.
+ * messages. The background thread responds to each order with rows or an error. It may send the responses to several
+ * short orders together.
  */
 
 /** A background thread, as the main thread uses it. */
 export type WorkerThread<Order> = {
   /**
-   * Sends an order and waits for the rows. Errors: the thread's error, as `failure` turns it into another one: see
-   * `startWorker`. An order to a thread that has ended fails, too.
+   * Sends an order and waits for the rows. Errors: what `failure` (see `startWorker`) makes of the thread's error. An
+   * order to a thread that has ended fails, too.
    */
   ask(order: Order): Promise<unknown[]>;
   close(): Promise<void>;
@@ -27,7 +27,7 @@ type Waiting = { resolve(rows: unknown[]): void; reject(error: unknown): void };
 
 /**
  * Starts a thread that runs `script`, which must call `followOrders`. The thread receives `start` before its first
- * order. `failure` turns an error of the thread into the one that `ask` throws.
+ * order. `failure` turns an error of the thread into the error that `ask` throws.
  */
 export function startWorker<Start, Order>(
   script: URL,
@@ -80,14 +80,16 @@ type Port<Start, Order> = {
 };
 
 /**
- * For how long responses are collected while short orders follow. Waking the main thread for each of 64 concurrent
- * lists took it 75 µs more of each.
+ * The longest time in milliseconds that a finished response waits for short orders behind it, to be sent with their
+ * responses. Each message wakes the main thread: with a message per list, 64 concurrent lists took the main thread 75
+ * µs longer each.
  */
 const batchMs = 2;
 
 /**
- * Call it in the script of a background thread: it runs the orders one at a time, in the sequence in which they were
- * sent. `isShort` says which orders take so little time that a finished response may wait for them. Default: none.
+ * Runs the orders of the main thread one at a time, in the sequence in which they were sent. Call it in the script of a
+ * background thread. `isShort` says which orders take so little time that a finished response may wait for them.
+ * Default: none.
  */
 export function followOrders<Start, Order>(
   follow: (order: Order, start: Start) => unknown[] | Promise<unknown[]>,
@@ -130,7 +132,10 @@ export function followOrders<Start, Order>(
   };
 }
 
-/** Sends the responses together. If one of them cannot be sent, sends each by itself, and an error in its place. */
+/**
+ * Sends the responses together. If one of them cannot be sent, sends each response by itself, and an error in place of
+ * the response that cannot be sent.
+ */
 function send(port: Pick<Port<never, never>, "postMessage">, responses: readonly ThreadResponse[]): void {
   try {
     port.postMessage(responses);

@@ -61,7 +61,7 @@ test.each(failing)(
   },
 );
 
-test("the queue for a slow collector is bounded: if it is full, spans are dropped, and later ones are sent again", async () => {
+test("the queue for a slow collector is bounded: while it is full, spans are dropped, and later spans are sent again", async () => {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -84,7 +84,7 @@ test("the queue for a slow collector is bounded: if it is full, spans are droppe
   await server.stop();
   const ids = collector.spans().map(({ attributes }) => attributes["latchkey.request_id"]);
   expect(ids).toContain(last.headers.get("x-request-id") ?? "");
-  expect(ids.length).toBeLessThanOrEqual(10 + 10 + 1); // one batch in flight, one full queue, one afterwards
+  expect(ids.length).toBeLessThanOrEqual(10 + 10 + 1); // one batch in flight, one full queue, and the last span
   await collector.stop();
 });
 
@@ -98,8 +98,8 @@ test.concurrent("a server stops even if the collector never responds", async () 
 });
 
 /**
- * Starts the server as a process that sends spans only after a long delay, so that they arrive only if shutdown
- * sends them.
+ * Starts the server as a process that sends spans only after a long delay. So spans arrive only if the process sends
+ * them when it stops.
  */
 async function serveTo(collector: Collector) {
   const rootKey = rootKeySecret(randomBytes(24));
@@ -150,7 +150,7 @@ async function loadedWith(environment: Record<string, string>) {
   return JSON.parse(await new Response(child.stdout).text());
 }
 
-test.concurrent("no OpenTelemetry module is loaded without an endpoint or with traces off, and the documentation only when it is opened", async () => {
+test.concurrent("OpenTelemetry is loaded only if an endpoint is set and traces are on, and the documentation only when it is opened", async () => {
   const on = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };
   const off = { status: 401, compose: true, tracing: false, opentelemetry: false, pages: false };
   expect(await loadedWith({ OTEL_SERVICE_NAME: "keys" })).toEqual(off);

@@ -77,7 +77,7 @@ function parentOf(request: Request, continues: boolean) {
   return parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
 }
 
-/** Starts the span of a request to an unknown path. The span does not have the path, since it may contain anything. */
+/** Starts the span of a request to an unknown path. The span does not have the path, which may contain anything. */
 function unknownPathSpan(tracer: Tracer, { request, startedAtMs }: Exchange, continues: boolean): Span {
   const method = toldMethod(request.method);
   const attributes = { "http.request.method": method, "url.scheme": "http" };
@@ -85,7 +85,7 @@ function unknownPathSpan(tracer: Tracer, { request, startedAtMs }: Exchange, con
   return tracer.startSpan(method, options, parentOf(request, continues));
 }
 
-/** Returns attributes with the server's own address, not with the one in the caller's Host header. */
+/** Returns attributes with the server's own address, whatever address the caller's Host header has. */
 function serverAttributes(serverUrl: string): Attributes {
   const { hostname, port, protocol } = new URL(serverUrl);
   const usualPort = protocol === "https:" ? 443 : 80;
@@ -102,7 +102,7 @@ function describe(span: Span, exchange: Exchange, code: string | undefined): voi
   if (code !== undefined) span.setAttribute("latchkey.code", code);
 }
 
-/** Returns the code of a verification, or `undefined` for other operations, even if their data has a `code`. */
+/** Returns the code of a verification. For other operations, returns `undefined`, even if their data has a `code`. */
 function verdictOf({ operation }: Exchange, { data }: Result): string | undefined {
   if (operation?.name !== "keys.verifyKey") return undefined;
   const { code } = (data ?? {}) as { code?: unknown };

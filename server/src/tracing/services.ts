@@ -33,7 +33,7 @@ function systemOf({ name }: Engine) {
   return { "db.system.name": name === "postgres" ? "postgresql" : name };
 }
 
-/** Returns a `Db` that compiles statements as `db` does, and runs each of them through `db` inside a span. */
+/** Returns a `Db` that compiles statements in the same way as `db`, and runs each statement through `db` in a span. */
 function tracedDb(db: Db, tracer: Tracer, system: Attributes): Db {
   const executor = db.getExecutor();
   const nothing = async () => undefined;
@@ -78,7 +78,7 @@ function outsideParentheses(sql: string): string {
   return outside;
 }
 
-/** Returns the verb and the first table of a statement, such as `select keys`. Never returns a value. */
+/** Returns the verb and the first table of a statement, such as `select keys`: nothing that may contain user data. */
 function summaryOf(sql: string): { summary: string; operation: string } {
   const [operation = "query"] = /\b(?:select|insert|update|delete)\b/i.exec(sql) ?? [];
   const table = /\b(?:from|into|update)\s+"(\w+)"/i.exec(outsideParentheses(sql))?.[1];
@@ -101,8 +101,8 @@ export function tracedCounters(counters: Counters, tracer: Tracer): Counters {
 }
 
 /**
- * Returns the spending of credits with a span around it. Requests that spend at the same time share a transaction and
- * its commit, so its statements get no spans of their own.
+ * Wraps `spend` in a span. Requests that spend at the same time share a transaction and its commit, so the statements
+ * of that transaction get no spans.
  */
 export function tracedSpending(
   spend: Services["spendCredits"],

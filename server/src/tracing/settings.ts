@@ -28,8 +28,8 @@ const samplers = [
 const propagators = ["tracecontext", "baggage", "none"];
 
 /**
- * Reads the standard variables. As their specification requires, an invalid value counts as unset; `ignored` then has a
- * sentence about it. `settings` is undefined if no valid endpoint is set.
+ * Reads the standard variables. As their specification requires, an invalid value counts as unset. `ignored` has a
+ * sentence about each invalid value. `settings` is undefined if the endpoint is missing or invalid.
  */
 export function tracingSettings(otel: Otel): {
   settings: TracingSettings | undefined;
@@ -71,7 +71,7 @@ export function tracingSettings(otel: Otel): {
   return { settings, ignored };
 }
 
-/** Functions that read one variable each. Messages quote its value, unless it may contain a password. */
+/** Functions that read one variable each. Messages quote the variable's value, unless it may contain a password. */
 function reader(otel: Otel, ignored: string[]) {
   function refuse(name: string, why: string): void {
     const value = /ENDPOINT|HEADERS/.test(name) ? "" : ` (${JSON.stringify(otel[name])})`;
@@ -132,7 +132,7 @@ function reader(otel: Otel, ignored: string[]) {
       const name = "OTEL_PROPAGATORS";
       const names = (otel[name] ?? "tracecontext").split(",").map((one) => one.trim());
       if (names.some((one) => !propagators.includes(one))) {
-        refuse(name, "names propagators other than tracecontext, the only one that is supported");
+        refuse(name, "has unsupported propagators, which are ignored; only tracecontext is supported");
       }
       return names;
     },

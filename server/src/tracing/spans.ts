@@ -10,7 +10,7 @@ import {
 } from "@opentelemetry/api";
 import { Failure } from "../errors/failure.ts";
 
-/** The span of the current request, or of the part of it that is running. It is kept across awaits. */
+/** The span of the current request, or of its current step, such as a transaction. It is kept across awaits. */
 export const currentSpan = new AsyncLocalStorage<Span | undefined>();
 
 /**
@@ -38,7 +38,7 @@ export async function spanAround<T>(
   }
 }
 
-/** Marks a span as failed. `kind` is the name of an error class, never an error's message, which might contain data. */
+/** Marks a span as failed. `kind` is an error's code or class, never its message, which might contain user data. */
 export function failed(span: Span, kind: string): void {
   span.setAttribute("error.type", kind);
   span.setStatus({ code: SpanStatusCode.ERROR });

@@ -69,8 +69,8 @@ function tracingWith(tracer: Tracer, settings: TracingSettings, log: Log, close:
 }
 
 /**
- * Creates the provider of spans. Finished spans wait in a bounded queue to be sent. If the queue is full, they are
- * dropped, so that no request waits for the collector.
+ * Creates the provider of spans. Finished spans wait in a bounded queue to be sent. While the queue is full, further
+ * spans are dropped, so that no request waits for the collector.
  */
 async function startProvider(settings: TracingSettings): Promise<TracerProvider> {
   const { batch, resource } = settings;
@@ -128,8 +128,8 @@ function complaints({ log, monotonicMs }: Surroundings) {
 }
 
 /**
- * Joins the arguments of a log call to one sentence: the message, or a component's name and the message. Drops further
- * arguments, because one may be the collector's response.
+ * Joins the first two arguments of a log call to one sentence. They are the message, or a component's name and the
+ * message. Drops further arguments, because they may contain the collector's response.
  */
 function sentenceOf(said: readonly unknown[]): string {
   const text = said

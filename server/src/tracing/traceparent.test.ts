@@ -4,7 +4,7 @@ import { remoteParent } from "./traceparent.ts";
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
 
-test("a caller's traceparent is read with its sampling flag, also from future versions", () => {
+test("a caller's traceparent is read with its sampling flag, even if it has a future version", () => {
   const parent = { traceId, spanId, isRemote: true };
   expect(remoteParent(`00-${traceId}-${spanId}-01`)).toEqual({ ...parent, traceFlags: 1 });
   expect(remoteParent(`00-${traceId}-${spanId}-00`)).toEqual({ ...parent, traceFlags: 0 });

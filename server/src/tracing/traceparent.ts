@@ -5,7 +5,7 @@ const form = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-
 
 /**
  * Returns the caller's span from a W3C `traceparent` header, or `undefined` if the header is missing or invalid. Spans
- * contain nothing else of the caller's headers: not even `tracestate` is read.
+ * contain nothing of the caller's other headers: not even `tracestate` is read.
  */
 export function remoteParent(header: string | null): SpanContext | undefined {
   const [, version, traceId = "", spanId = "", flags = "", more] = form.exec(header ?? "") ?? [];

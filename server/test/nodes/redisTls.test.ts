@@ -63,7 +63,7 @@ test("a node does not start with an untrusted certificate, a wrong host name or 
   const [untrusted, otherName, otherWord] = said;
   expect(untrusted).toContain("REDIS_URL: the certificate of Redis is not trusted");
   expect(untrusted).toContain("NODE_EXTRA_CA_CERTS");
-  expect(otherName).toContain("REDIS_URL: the certificate of Redis");
+  expect(otherName).toContain("REDIS_URL: the certificate of Redis is for another host");
   expect(otherWord).toContain("REDIS_URL: Redis refuses the login: check user and password");
   for (const one of said) {
     expect(one).not.toContain(password);

@@ -55,7 +55,7 @@ test("a node does not start with another root key than the one in the database",
   const first = await startNode({ databaseUrl, rootKey: newRootKey() });
   const refused = startNode({ databaseUrl, rootKey: newRootKey() });
   expect(await refused.catch((error: Error) => error.message)).toContain(
-    "LATCHKEY_ROOT_KEY is not a root key",
+    "The root key in LATCHKEY_ROOT_KEY is not in this database",
   );
   await first.kill();
   await cluster.drop(databaseUrl);

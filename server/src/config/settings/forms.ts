@@ -16,7 +16,7 @@ export const httpAddress = z.url({
 });
 
 /**
- * The settings that are secrets: the form of each, and what a message says about a value of another form. Each secret
+ * The settings that are secrets: the form that each must have, and what a message about a wrong value says. Each secret
  * may be in a file: a setting with the suffix `_FILE` then has the path of the file.
  */
 export const secretForms = {

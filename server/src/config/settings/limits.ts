@@ -24,12 +24,12 @@ export const limits = {
   USAGE_MAX_BYTES: whole(16_777_216, 1_099_511_627_776)
     .default(1_073_741_824)
     .describe(
-      "Disk space for usage, in bytes. Above it, the oldest single verifications and decisions are deleted first.",
+      "Disk space for usage, in bytes. Above it, the oldest events of single verifications and rate limit decisions are deleted first.",
     ),
   USAGE_EVENT_HOURS: whole(0, 8_760)
     .optional()
     .describe(
-      "How many hours single verifications and decisions are kept at most; 0: not at all; unset: as long as USAGE_MAX_BYTES allows.",
+      "How many hours the events of single verifications and rate limit decisions are kept at most; 0: not at all; unset: as long as USAGE_MAX_BYTES allows.",
     ),
   AUDIT_RETENTION_DAYS: whole(1, 36_500)
     .optional()

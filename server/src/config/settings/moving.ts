@@ -11,7 +11,7 @@ export const moving = {
     .enum(["off", "fallback", "shadow"])
     .default("off")
     .describe(
-      "For a move from another server. shadow: the other server decides, and this one also verifies each key, compares, and stores its hash. fallback: this server decides, and asks the other one about keys whose hash it does not have yet.",
+      "For a move from another server. shadow: the other server decides; this server verifies each key too, compares the verdicts, and stores the key's hash. fallback: this server decides, and asks the other server about keys whose hash it does not have yet.",
     ),
   UPSTREAM_VERIFY_URL: httpAddress.optional().describe("The other server, such as https://api.unkey.com."),
   UPSTREAM_VERIFY_ROOT_KEY: secret("UPSTREAM_VERIFY_ROOT_KEY").describe(
@@ -22,7 +22,7 @@ export const moving = {
     .string()
     .min(1)
     .optional()
-    .describe("The id of the workspace whose keys come from the other server. Default: the only one."),
+    .describe("The id of the workspace whose keys come from the other server. Default: the only workspace."),
   UPSTREAM_VERIFY_TIMEOUT_MS: whole(100, 10_000)
     .default(2000)
     .describe("How long a verification waits for the other server, in milliseconds."),

@@ -3,7 +3,7 @@ import { httpAddress, whole } from "./forms.ts";
 
 /** How clients reach the server, whom it trusts, and what it logs. */
 export const serving = {
-  PORT: whole(0, 65_535).default(7070).describe("Port to listen on; 0 for any free one."),
+  PORT: whole(0, 65_535).default(7070).describe("Port to listen on. 0: any free port."),
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
   PUBLIC_URL: httpAddress
     .optional()
@@ -12,17 +12,19 @@ export const serving = {
     ),
   LATCHKEY_URL: httpAddress
     .optional()
-    .describe("The server that the command line calls. Default: the one on this machine, by HOST and PORT."),
+    .describe(
+      "The address of the server that the command line calls. Default: this machine, at HOST and PORT.",
+    ),
   TRUSTED_PROXIES: z
     .string()
     .default("")
     .describe(
-      "Addresses or CIDR ranges, comma separated, whose X-Forwarded-For or Forwarded header is trusted.",
+      "Addresses or CIDR ranges of proxies, separated by commas. The server trusts their X-Forwarded-For and Forwarded headers.",
     ),
   IDLE_CONNECTION_SECONDS: whole(4, 255)
     .default(75)
     .describe(
-      "How long a connection may be idle between two requests, in seconds, to within 4. Keep it above the idle time of your clients and load balancers.",
+      "How long a connection may be idle between two requests, in seconds, accurate to 4 seconds. Keep it above the idle time of your clients and load balancers.",
     ),
   CONSOLE: z
     .enum(["auto", "on", "off"])

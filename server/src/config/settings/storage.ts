@@ -28,9 +28,9 @@ export const storage = {
   ALLOW_LOCAL_COUNTERS: z
     .enum(["true", "false"])
     .default("false")
-    .describe("true: allows PostgreSQL without Redis, so that each node grants every rate limit in full."),
+    .describe("true: allows PostgreSQL without Redis. Each node then grants every rate limit in full."),
   LATCHKEY_ROOT_KEY: secret("LATCHKEY_ROOT_KEY").describe(
-    "The root key to create in an empty database. The command line authenticates with it, too.",
+    "The root key to create in an empty database. The command line also authenticates with it.",
   ),
   LATCHKEY_ROOT_KEY_FILE: secretFile("LATCHKEY_ROOT_KEY"),
   RECOVERY_KEY: secret("RECOVERY_KEY").describe(
@@ -41,7 +41,9 @@ export const storage = {
     .string()
     .min(1)
     .optional()
-    .describe("A folder for regular backups of a SQLite database, while it is served; unset: none."),
+    .describe(
+      "A folder for regular backups of a SQLite database, which the running server writes; unset: no backups.",
+    ),
   BACKUP_EVERY_MINUTES: whole(1, 525_600)
     .default(1_440)
     .describe("Minutes from one regular backup to the next."),

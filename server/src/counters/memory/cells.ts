@@ -71,22 +71,27 @@ export type Cells = {
   /** numbers of pages in which to look for free cells; some of them may be full again, or freed as a whole */
   readonly withRoom: number[];
   /** numbers of pages that were freed; new pages get these numbers first */
-  readonly gone: number[];
+  readonly freed: number[];
   /** the page from which cells are allocated */
   current: number;
   /** the last cell that `sweepCells` has visited */
   hand: number;
 };
 
+/**
+ * A page of cells. `used` is how many of them are allocated, `fresh` how many have ever been allocated. The freed cells
+ * are a list: `firstFree` is 1 + the place of the first cell in this list, or 0 if the list is empty.
+ */
 type Page = { readonly view: DataView; used: number; firstFree: number; fresh: number };
 
 const PAGE_BITS = 11;
 const CELLS_PER_PAGE = 1 << PAGE_BITS;
 const IN_PAGE = CELLS_PER_PAGE - 1;
+/** the byte of a page at which the marks of its cells begin, one byte for each cell */
 const MARKS = CELLS_PER_PAGE * CELL_BYTES;
 const BUFFER_BYTES = MARKS + CELLS_PER_PAGE;
 
-/** the memory of a page: the buffer, rounded up to the machine's pages, and the objects that hold it */
+/** the bytes that a page takes: the buffer, rounded up to the machine's memory pages, and the objects that hold it */
 const PAGE_BYTES = Math.ceil(BUFFER_BYTES / 4096) * 4096 + 512;
 
 export function claim(budget: Budget, bytes: number): boolean {
@@ -100,7 +105,7 @@ export function claim(budget: Budget, bytes: number): boolean {
  * must free at least one cell.
  */
 export function emptyCells(budget: Budget, makeRoom: () => void): Cells {
-  const cells = { budget, makeRoom, pages: [], withRoom: [], gone: [], current: 0, hand: 0 };
+  const cells = { budget, makeRoom, pages: [], withRoom: [], freed: [], current: 0, hand: 0 };
   addPage(cells);
   return cells;
 }
@@ -163,8 +168,8 @@ export function setMark(cells: Cells, cell: Cell, mark: number): void {
 }
 
 /**
- * Calls `visit` for each marked cell, which is a counter, among the next `count` cells. Each sweep starts where the
- * previous one stopped. After the last cell, it goes on with the first one. Stops early when `visit` returns true.
+ * Calls `visit` for each counter among the next `count` cells. Each sweep starts where the previous sweep stopped, and
+ * after the last cell continues with the first. Stops early when `visit` returns true.
  */
 export function sweepCells(cells: Cells, count: number, visit: (counter: Counter) => boolean): void {
   for (let left = count; left > 0; left -= 1) {
@@ -203,8 +208,8 @@ function hasRoom(page: Page | undefined): boolean {
 function addPage(cells: Cells): boolean {
   if (!claim(cells.budget, PAGE_BYTES)) return false;
   const view = new DataView(new ArrayBuffer(BUFFER_BYTES));
-  const number = cells.gone.pop() ?? cells.pages.length;
-  // The number 0 means "no cell", so cell 0 must never be allocated: it counts as used. So the first page is
+  const number = cells.freed.pop() ?? cells.pages.length;
+  // Cell 0 counts as used, because the number 0 means "no cell" and must never be allocated. So the first page is
   // never freed.
   const used = number === 0 ? 1 : 0;
   cells.pages[number] = { view, used, firstFree: 0, fresh: used };
@@ -214,6 +219,6 @@ function addPage(cells: Cells): boolean {
 
 function dropPage(cells: Cells, number: number): void {
   cells.pages[number] = undefined;
-  cells.gone.push(number);
+  cells.freed.push(number);
   cells.budget.usedBytes -= PAGE_BYTES;
 }

@@ -1,8 +1,8 @@
 import { type Cells, CHANGED, type Counter, DURATION, markOf, offset, viewOf } from "./cells.ts";
 
 /**
- * The counters that have changed since they were last written to the journal. Only counters of windows longer than
- * `recordAboveMs` are written.
+ * The counters that have changed after they were last written to the journal. Only counters of windows longer than
+ * `recordAboveMs` are written to the journal.
  */
 export type Changes = { readonly recordAboveMs: number; counters: Counter[] };
 

@@ -30,22 +30,22 @@ export type Store = {
   held: Counter;
   /** how many counters have been created */
   created: number;
-  /** how often a counter was created or evicted; while it stays the same, a cell found for a key is still right */
+  /** how often a counter was created or evicted; while this number stays the same, counters stay in their cells */
   moves: number;
 };
 
 /**
- * After every 16 new counters, the next 128 cells are checked for counters that have run out, which means that they no
- * longer count anything. 16 new counters usually take 32 to 64 cells, so the checks pass over all cells faster than new
- * counters fill them.
+ * After every 16 new counters, the next 128 cells are checked for counters that have run out, that is, no longer count
+ * anything. 16 new counters usually take 32 to 64 cells, so the checks pass over all cells faster than new counters
+ * fill them.
  */
 const TIDY_EVERY = 16;
 const TIDY_CELLS = 128;
-/** When memory is short, the next 1,024 cells are searched for counters that have run out. Those are evicted first. */
+/** When no memory is left, counters that have run out are evicted first. The next 1,024 cells are searched for them. */
 const RUN_OUT_CELLS = 1024;
 /**
- * If none of these counters has run out, this many cells are searched for counters that are among the least filled,
- * which takes about a millisecond. If there are none of those either, the next counters are evicted, however full they are.
+ * If no counter in these cells has run out, the next 32,768 cells are searched for the least filled counters. This
+ * takes about a millisecond. If the search finds no counter, the next counters are evicted, however full they are.
  */
 const LIVE_CELLS = 32_768;
 /** the maximum number of counters that are evicted at once */
@@ -68,8 +68,8 @@ export function createCounter(store: Store, key: string, durationMs: number): Co
 }
 
 /**
- * Evicts up to 32 counters: those that have run out; if it finds none, the least filled ones. Then calls `onEvict` with
- * the number of evicted counters. `live` is true if they still counted something.
+ * Evicts up to 32 counters: counters that have run out, or if it finds no such counter, the least filled counters. Then
+ * calls `onEvict` with the number of evicted counters. `live` is true if they still counted something.
  */
 export function makeRoom(store: Store, onEvict: (count: number, live: boolean) => void): void {
   const runOut = forgetWhere(store, BATCH, RUN_OUT_CELLS, (counter) => hasRunOut(store, counter));
@@ -86,12 +86,18 @@ export function makeRoom(store: Store, onEvict: (count: number, live: boolean) =
 }
 
 /**
- * Evicts up to `most` counters in the next `cells` cells for which `goes` returns true. Returns how many it evicted.
+ * Searches the next `cells` cells for counters for which `isDue` returns true. Evicts up to `most` of these counters,
+ * and returns how many.
  */
-function forgetWhere(store: Store, most: number, cells: number, goes: (counter: Counter) => boolean): number {
+function forgetWhere(
+  store: Store,
+  most: number,
+  cells: number,
+  isDue: (counter: Counter) => boolean,
+): number {
   let count = 0;
   sweepCells(store.cells, cells, (counter) => {
-    if (counter === store.held || !goes(counter)) return false;
+    if (counter === store.held || !isDue(counter)) return false;
     forget(store, counter);
     count += 1;
     return count === most;
@@ -117,7 +123,7 @@ function levelNow({ logs, levels, nowMs }: Store, counter: Counter): number {
 function forget(store: Store, counter: Counter): void {
   clearLog(store.logs, counter);
   removeCounter(store.index, counter);
-  noteGone(store.levels, counter);
+  noteEvicted(store.levels, counter);
   freeCell(store.cells, counter);
   store.moves += 1;
 }
@@ -135,7 +141,7 @@ export type Levels = {
   counters: number;
 };
 
-/** The share of all counters that is treated as the least filled. It is large enough that a search soon finds some. */
+/** The share of all counters that is treated as the least filled. It is so large that a search soon finds some. */
 const LOWEST_SHARE = 1 / 64;
 
 export function emptyLevels(cells: Cells): Levels {
@@ -156,7 +162,7 @@ export function noteUsed(levels: Levels, counter: Counter, used: number): number
 }
 
 /** Removes the level of a counter that is evicted. */
-function noteGone(levels: Levels, counter: Counter): void {
+function noteEvicted(levels: Levels, counter: Counter): void {
   setLevel(levels, counter, 0);
 }
 

@@ -49,7 +49,7 @@ function look(counters: MemoryCounters, window: Window): WindowState | undefined
 }
 
 /**
- * Passes `see` the counters that a restart would restore if the process were killed now. Keeps the journal unchanged.
+ * Calls `see` with the counters that a restart would restore if the process were killed now. The journal is unchanged.
  */
 async function afterKill<T>(see: (counters: JournaledCounters) => T): Promise<T> {
   const copy = join(mkdtempSync(join(folder, "kill-")), "counters");
@@ -252,7 +252,7 @@ describe("the journal", () => {
     }
   }, 30_000);
 
-  test("the file stays below twice the size that its counters need, however often they change, and a kill during a rewrite loses nothing", async () => {
+  test("the file stays below five times the size that its counters need, however often they change, and a kill during a rewrite loses nothing", async () => {
     const counters = await openJournal();
     const windows = Array.from({ length: 40_000 }, (_, i) => windowOf(`subject ${i}`));
     for (const window of windows) counters.hit([window]);
@@ -289,7 +289,7 @@ describe("the journal", () => {
     await counters.close();
   }, 30_000);
 
-  test("while the file cannot be written, counting continues with one warning, and everything is written once when it can", async () => {
+  test("while the file cannot be written, counting continues with one warning, and once it can be written, it gets everything", async () => {
     path = join(folder, "missing", "counters");
     const counters = await openJournal();
     for (let i = 0; i < 5; i += 1) {
@@ -311,6 +311,8 @@ describe("the journal", () => {
     await counters.tick();
     await counters.close();
     expect(problems[0]).toContain("cannot be read");
+    expect(problems[0]).toContain("move it away");
+    expect(problems[0]).not.toContain("was renamed");
     expect(readdirSync(path)).toEqual([]);
   }, 30_000);
 

@@ -14,8 +14,8 @@ export type JournalOptions = Omit<MemoryOptions, "recordAboveMs"> & {
    * damaged journal is renamed to `<path>.damaged-<ms>`.
    */
   path: string;
-  /** Called with a sentence when a restart may lose counters. Counting goes on. */
-  onProblem: (sentence: string) => void;
+  /** Called with a message when this start has lost counters, or a later start may lose some. Counting goes on. */
+  onProblem: (message: string) => void;
 };
 
 export type JournaledCounters = MemoryCounters & {
@@ -42,13 +42,13 @@ type Journal = {
   /** the length in bytes that the file had when it was new and had each counter only once */
   wholeBytes: number;
   successor: Successor | undefined;
-  /** whether `onProblem` was called because writing failed; it is not called again until the journal is whole again */
+  /** whether writing fails; `onProblem` was called then, and is not called again until the journal is complete again */
   failing: boolean;
 };
 
 /** When the journal is longer than twice `wholeBytes` plus this many bytes, a successor is written. */
 const SPARE_BYTES = 2 ** 20;
-/** how many batches one tick writes to the successor; they have about 16,000 counters */
+/** how many batches one tick writes to the successor; together they have about 16,000 counters */
 const BATCHES_PER_TICK = 64;
 
 /**
@@ -95,7 +95,7 @@ export async function journaledCounters(options: JournalOptions): Promise<Journa
 async function bringBack({ options, counters }: Journal): Promise<void> {
   try {
     const damaged = await restoreFrom(options.path, counters);
-    if (damaged > 0) await setAside(options, `is damaged in ${damaged} places`);
+    if (damaged > 0) await setAside(options, `is damaged in ${damaged} ${damaged === 1 ? "line" : "lines"}`);
   } catch (error) {
     if (codeOf(error) !== "ENOENT") await setAside(options, `cannot be read (${messageOf(error)})`);
   }
@@ -113,12 +113,13 @@ async function restoreFrom(path: string, counters: MemoryCounters): Promise<numb
 
 async function setAside({ path, nowMs, onProblem }: JournalOptions, flaw: string): Promise<void> {
   const aside = `${path}.damaged-${nowMs()}`;
-  const what = `The journal of the rate limit counters, ${path}, ${flaw}. What could be read still counts; limits with a duration above a minute may be granted again`;
+  const what = `The journal of the rate limit counters, ${path}, ${flaw}. Counters that could be read still count; other limits with a duration above a minute may be granted again.`;
   try {
-    if ((await stat(path)).isFile()) await rename(path, aside);
-    onProblem(`${what}. The file was renamed to ${aside}.`);
+    if (!(await stat(path)).isFile()) return onProblem(`${what} It is not a file: move it away.`);
+    await rename(path, aside);
+    onProblem(`${what} The file was renamed to ${aside}.`);
   } catch (error) {
-    onProblem(`${what}. The file could not be renamed to ${aside}: ${messageOf(error)}.`);
+    onProblem(`${what} The file could not be renamed to ${aside}: ${messageOf(error)}.`);
   }
 }
 
@@ -133,7 +134,7 @@ async function attempt(journal: Journal, act: () => Promise<void>): Promise<void
     if (journal.failing) return;
     journal.failing = true;
     journal.options.onProblem(
-      `The journal of the rate limit counters, ${journal.options.path}, cannot be written: ${messageOf(error)}. Until it can, a restart forgets what the counters counted.`,
+      `The journal of the rate limit counters, ${journal.options.path}, cannot be written: ${messageOf(error)}. Check the free space and the permissions of its folder. Until the journal can be written, a restart forgets what the counters counted.`,
     );
   }
 }
@@ -199,8 +200,8 @@ async function replaceFile(journal: Journal, { file, wholeBytes }: Successor): P
 }
 
 /**
- * Appends a line to the journal and its successor. If that fails, the journal may end in an incomplete line, so nothing
- * more is appended to it, and a successor replaces it.
+ * Appends a line to the journal and its successor. If writing to the journal fails, it may end in an incomplete line.
+ * So nothing more is appended to this file, and a successor replaces it.
  */
 async function append(journal: Journal, line: string): Promise<void> {
   const { file, successor } = journal;

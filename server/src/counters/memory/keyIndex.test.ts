@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Cell, type Cells, emptyCells } from "./cells.ts";
-import { isStored, packedKey, packKey, readKey, storeKey } from "./keyIndex.ts";
+import { emptyPackedKey, isStored, packKey, readKey, storeKey } from "./keyIndex.ts";
 
-const packed = packedKey();
+const packed = emptyPackedKey();
 
 function storedIn(cells: Cells, key: string): Cell {
   packKey(packed, key);

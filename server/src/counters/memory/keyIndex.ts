@@ -31,8 +31,8 @@ export type KeyIndex = {
   /** the first counter of each bucket; 0: the bucket is empty */
   readonly pages: Uint32Array[];
   /**
-   * the largest power of two ≤ `buckets`. When there were `half` buckets, a new round of splits began; since then, the
-   * first `buckets - half` buckets have been split
+   * the largest power of two ≤ `buckets`. A new round of splits began when there were `half` buckets. In this round,
+   * the first `buckets - half` buckets have been split so far
    */
   half: number;
   buckets: number;
@@ -41,11 +41,11 @@ export type KeyIndex = {
 
 const PAGE_BITS = 14;
 const BUCKETS_PER_PAGE = 1 << PAGE_BITS;
-/** the memory of a page: the buffer and the objects that hold it */
+/** the bytes that a page takes: the buffer and the objects that hold it */
 const PAGE_BYTES = BUCKETS_PER_PAGE * 4 + 512;
 
 export function emptyIndex(cells: Cells, budget: Budget): KeyIndex {
-  const index = { cells, budget, packed: packedKey(), pages: [], half: 1, buckets: 1, size: 0 };
+  const index = { cells, budget, packed: emptyPackedKey(), pages: [], half: 1, buckets: 1, size: 0 };
   addPage(index);
   return index;
 }
@@ -133,7 +133,7 @@ function unlink(index: KeyIndex, bucket: number, counter: Counter): void {
   setNext(index, before, next);
 }
 
-/** Splits the next bucket in two. Does nothing if no memory is left: then the buckets just hold more counters each. */
+/** Splits the next bucket in two. Does nothing if no memory is left; each bucket then holds more counters. */
 function addBucket(index: KeyIndex): void {
   if (index.buckets >>> PAGE_BITS >= index.pages.length && !addPage(index)) return;
   const split = index.buckets - index.half;
@@ -169,20 +169,24 @@ const [seed = 0, random = 0] = crypto.getRandomValues(new Uint32Array(2));
 const factor = random | 1;
 
 /** Creates a buffer for one packed key at a time. */
-export function packedKey(): PackedKey {
+export function emptyPackedKey(): PackedKey {
   return { words: new Uint32Array(MAX_KEY_LENGTH / 2 + 1), key: "", count: 1, hash: 0 };
 }
 
-/** Packs `key`, and overwrites the previous one. Throws a RangeError if the key is too long. */
+/** Packs `key` into the buffer, and overwrites the previous key. Throws a RangeError if the key is too long. */
 export function packKey(packed: PackedKey, key: string): void {
   if (key === packed.key) return;
-  if (key.length > MAX_KEY_LENGTH) throw new RangeError(`a counter's key has ${key.length} characters`);
+  if (key.length > MAX_KEY_LENGTH) {
+    throw new RangeError(
+      `A counter's key has ${key.length} characters. It may have at most ${MAX_KEY_LENGTH}.`,
+    );
+  }
   packed.count = packNarrow(packed.words, key) || packWide(packed.words, key);
   packed.hash = hashOf(packed);
   packed.key = key;
 }
 
-/** Allocates cells, writes a packed key into them, and returns the first one. */
+/** Allocates cells, writes a packed key into them, and returns the first cell. */
 export function storeKey(cells: Cells, packed: PackedKey): Cell {
   let cell = NO_CELL;
   const lastCell = packed.count - 1 - ((packed.count - 1) % WORDS_PER_CELL);

@@ -38,15 +38,15 @@ export type MemoryCounters = Omit<Counters, "hit" | "giveBack" | "peek"> & {
    */
   all(): Generator<CounterRecord[]>;
   /**
-   * Restores a counter from a record; costs in it that no longer count are left out. If several records have the same
-   * key, the last one replaces the others.
+   * Restores a counter from a record. Costs in the record that no longer count are left out. If several records have
+   * the same key, the last record replaces the others.
    */
   restore(record: CounterRecord): void;
 };
 
 /**
- * A window of a hit. `counter` is the cell of its counter, or 0 if it has no counter yet. The cell was looked up when
- * the store's `moves` had the value `moves`; if the store's value is different now, it must be looked up again.
+ * A window of a hit. `counter` is the cell of its counter, or 0 if the counter does not exist yet. The cell was looked
+ * up when the store's `moves` had the value `moves`. If the store's value has changed, look the cell up again.
  */
 type Asked = {
   window: Window;
@@ -61,10 +61,10 @@ type Asked = {
 const MIN_BYTES = 256 * 1024;
 
 /**
- * Creates counters in the memory of this process, outside the heap that the garbage collector manages. A counter takes
- * 132 bytes if its log has one entry, and at most 1,000 bytes with 62 entries, the most that a log has
- * (`slidingLog.ts`). Durations are at most 2³² - 1 ms. A hit throws a RangeError if the key of its counter has more
- * than 16,384 characters.
+ * Creates counters in the memory of this process, outside the heap that the garbage collector manages. A counter whose
+ * key has up to 56 characters takes about 134 bytes if its log has one entry, and at most 1,000 bytes with 62 entries,
+ * the maximum (`slidingLog.ts`). For longer keys, each 60 characters take 66 bytes more. Durations are at most
+ * 2³² - 1 ms. A hit throws a RangeError if the key of its counter has more than 16,384 characters.
  */
 export function memoryCounters(options: MemoryOptions): MemoryCounters {
   const { nowMs, maxBytes, onEvict = () => {}, recordAboveMs = Infinity } = options;
@@ -113,7 +113,7 @@ export function memoryCounters(options: MemoryOptions): MemoryCounters {
   };
 }
 
-// The next functions use loops, since `every`, `filter` and `map` would create closures and arrays for each decision.
+// The next functions use loops, because `every`, `filter` and `map` would create closures and arrays for each decision.
 
 function allPassed(asked: readonly Asked[]): boolean {
   for (const one of asked) if (!one.passed) return false;
@@ -144,8 +144,8 @@ function judge(store: Store, window: Window, before: readonly Asked[]): Asked {
 }
 
 /**
- * Returns the current cell of a window's counter, or 0. The cell that was looked up before may be out of date: counting
- * another window of the same hit may have evicted or created this counter.
+ * Returns the current cell of a window's counter, or 0. The cell that was looked up earlier may be out of date: when
+ * another window of the same hit was counted, this counter may have been evicted or created.
  */
 function locate(store: Store, asked: Asked): Counter {
   if (asked.moves !== store.moves) {

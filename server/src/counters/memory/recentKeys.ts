@@ -1,12 +1,13 @@
 import type { Window } from "../../domain/windows.ts";
 import { counterKey } from "../counters.ts";
 
-/** how many keys are remembered: about as many as the limits of a busy key and its identity */
+/** how many counter keys are remembered: about as many as a busy API key and its identity have limits */
 const places = 8;
 
 /**
- * Returns a function that returns the counter key of a window. It remembers the keys of the last eight windows, since
- * building a key takes a third of the time of a hit, and the verifications of one key all pass the same window objects.
+ * Returns a function that does the same as `counterKey`, but remembers the keys of the last eight windows. This saves
+ * time: building a key takes a third of the time of a hit, and all verifications of an API key pass the same `Window`
+ * objects.
  */
 export function recentKeys(): (window: Window) => string {
   const windows: (Window | undefined)[] = Array.from({ length: places }, () => undefined);

@@ -36,8 +36,9 @@ import {
 export type Logs = {
   readonly cells: Cells;
   /**
-   * the highest entry number of all counters. A new counter numbers its entries from here on. So if a take refers to an
-   * evicted counter, whose cell now has another counter, its entry number does not match and `undo` changes nothing
+   * the highest entry number of all counters. A new counter numbers its entries from here on. So if a counter was
+   * evicted and another counter now uses its cell, `undo` of an old take finds no entry with the take's number, and
+   * changes nothing
    */
   newestEntry: number;
 };
@@ -65,14 +66,17 @@ export function openLog(logs: Logs, counter: Counter, durationMs: number): void 
   view.setFloat64(at + LAST, -durationMs, true);
 }
 
-/** Drops entries that no longer count. Call it with the current time before you call any function below. */
+/**
+ * Drops entries that no longer count. Call it with the current time before a decision: the functions below take all
+ * entries that are in the log for entries that count.
+ */
 export function advance(logs: Logs, counter: Counter, nowMs: number): void {
   const view = viewOf(logs.cells, counter);
   const at = offset(counter);
   if (view.getFloat64(at + USED, true) === 0) return;
-  const goneMs = nowMs - view.getUint32(at + DURATION, true);
-  if (view.getFloat64(at + LAST, true) > goneMs) {
-    add(view, at + USED, -dropEntriesUntil(logs.cells, counter, goneMs));
+  const expiredMs = nowMs - view.getUint32(at + DURATION, true);
+  if (view.getFloat64(at + LAST, true) > expiredMs) {
+    add(view, at + USED, -dropEntriesUntil(logs.cells, counter, expiredMs));
     if (view.getFloat64(at + USED, true) > 0) return;
   }
   clearLog(logs, counter);
@@ -88,7 +92,7 @@ export function runsOutAtMs({ cells }: Logs, counter: Counter): number {
   return view.getFloat64(offset(counter) + LAST, true) + view.getUint32(offset(counter) + DURATION, true);
 }
 
-/** Returns when `amount` or more of the cost that counts now will have stopped counting. 0 < `amount` ≤ that cost. */
+/** Returns when `amount` of the cost that counts now will have stopped counting. 0 < `amount` ≤ that cost. */
 export function freedAtMs(logs: Logs, counter: Counter, amount: number): number {
   const view = viewOf(logs.cells, counter);
   let left = amount;
@@ -132,7 +136,7 @@ export function take(logs: Logs, counter: Counter, nowMs: number, cost: number):
   return { counter, entry: view.getUint32(at + ENTRY, true), touch, cost, lastBeforeMs };
 }
 
-/** Undoes a take if its cost still counts, and returns whether it still did. The caller must not undo a take twice. */
+/** Undoes a take if its entry is still in the log. Returns whether it was. The caller must not undo a take twice. */
 export function undo(logs: Logs, taken: Take): boolean {
   const view = viewOf(logs.cells, taken.counter);
   const at = offset(taken.counter);
@@ -200,7 +204,7 @@ function numberEntry(logs: Logs, view: DataView, at: number): void {
 
 function undoNewest(view: DataView, at: number, taken: Take): void {
   add(view, at + COST, -taken.cost);
-  // If this was the counter's latest take, the entry gets back the time that it had before the take.
+  // If this was the counter's latest take, the entry gets back the time of its last cost before the take.
   if (view.getUint32(at + TOUCH, true) !== taken.touch) return;
   const lastMs = view.getFloat64(at + LAST, true);
   view.setUint32(at + TOUCH, taken.touch - 1, true);
@@ -213,9 +217,9 @@ function add(view: DataView, at: number, amount: number): void {
 }
 
 // The closed entries of a counter are a queue in a ring of cells. The time of an entry is stored modulo 2³² ms. The
-// whole time follows from LAST, the time of the counter's newest cost, which is less than 2³² ms later.
+// whole time follows from LAST, the time of the counter's newest cost: it is less than 2³² ms after the entry.
 
-/** Appends an entry. Allocates a new cell if the last one is full. */
+/** Appends a closed entry. Allocates a new cell if the newest log cell is full. */
 function pushEntry(cells: Cells, counter: Counter, lastMs: number, cost: number): void {
   const view = viewOf(cells, counter);
   const at = offset(counter);
@@ -260,7 +264,7 @@ function subtractFromEntry(cells: Cells, counter: Counter, younger: number, cost
   writeCost(viewOf(cells, cell), entry, readCost(viewOf(cells, cell), entry) - cost);
 }
 
-/** Calls `visit` for each entry, oldest first, until it returns true. Returns whether it did. */
+/** Calls `visit` for each closed entry, oldest first, until `visit` returns true. Returns whether that happened. */
 function visitEntries(
   cells: Cells,
   counter: Counter,
@@ -281,7 +285,7 @@ function visitEntries(
   return false;
 }
 
-/** Adds a cell to the ring, after the last one and before the oldest one. It becomes the last. */
+/** Adds a cell to the ring, between the newest and the oldest cell. The added cell becomes the newest. */
 function addCell(cells: Cells, view: DataView, at: number): void {
   const added = takeCell(cells);
   const last = view.getUint32(at + LOG, true) as Cell;

@@ -8,7 +8,7 @@ import { clearLog, type Entry, fillLog, readLog, usedOf } from "./slidingLog.ts"
 export type CounterRecord = {
   key: string;
   durationMs: number;
-  /** the limit of the last request, rounded to 24 bits */
+  /** the limit of the last request, rounded to 24 significant bits */
   limit: number;
   /** when the newest entry began; new costs may still join that entry */
   firstMs: number;
@@ -37,7 +37,10 @@ export function* changedRecords(store: Store): Generator<CounterRecord[]> {
   }
 }
 
-/** Yields records of all counters. A counter that is created or evicted meanwhile may be missing. */
+/**
+ * Yields records of all counters. A counter that is created or evicted meanwhile may be missing. A counter takes two
+ * cells or more, so a batch covers twice as many cells as it has records at most.
+ */
 export function* allRecords(store: Store): Generator<CounterRecord[]> {
   const { cells, changes } = store;
   for (let first = 0; first < endOfCells(cells); first += 2 * BATCH) {
@@ -51,8 +54,8 @@ export function* allRecords(store: Store): Generator<CounterRecord[]> {
 }
 
 /**
- * Restores a counter from a record. If the clock was set back since the record was made, entries may be in the future.
- * Those get the current time, so they count for one duration from now.
+ * Restores a counter from a record. If the clock was set back after the record was created, entries may be in the
+ * future. Such entries get the current time, so they count for one duration from now.
  */
 export function restoreRecord(store: Store, record: CounterRecord): void {
   const { logs, nowMs } = store;

@@ -29,7 +29,7 @@ const asked = fc.record({
 /** Generates more hits than fit into one script, each with one to three windows; some have the same counter twice. */
 const hits = fc.array(fc.array(asked, { minLength: 1, maxLength: 3 }), { minLength: 120, maxLength: 140 });
 
-test("hits that are sent together have the same results as one after the other", async () => {
+test("hits that are sent together have the same results as if each were sent alone, one after the other", async () => {
   await fc.assert(
     fc.asyncProperty(hits, async (calls) => {
       const counters = [freshWindow(), freshWindow(), freshWindow()];
@@ -60,7 +60,7 @@ test("hits of several workspaces are sent together and counted separately", asyn
   expect([0, 1, 2].map(passedOf)).toEqual([5, 5, 5]);
 });
 
-test("a counter that cannot be read fails alone, whatever hits are sent with it", async () => {
+test("a counter that cannot be read fails only its own hits, not the other hits of the batch", async () => {
   const client = new RedisClient(server.url);
   const [bad, good] = [freshWindow({ limit: 20 }), freshWindow({ limit: 20 })];
   await client.send("SADD", [counterKeyIn(bad), "not a counter"]);

@@ -5,8 +5,8 @@ import { numbersFor, pushHitArgs, type Taken } from "./replies.ts";
 import { hitScript } from "./scripts.ts";
 
 /**
- * The maximum number of hits in one script, enough for the largest batch verification. Redis is blocked while a script
- * runs; one of this size takes a few tenths of a millisecond.
+ * The maximum number of hits in one script, enough for the largest batch verification. A script blocks Redis while it
+ * runs; a script with this number of hits takes a few tenths of a millisecond.
  */
 const maxBatchSize = 128;
 
@@ -21,7 +21,7 @@ type Waiting = {
  * Returns a function that sends hits to Redis in batches: one script for all hits of a workspace that arrive in the
  * same turn of the event loop. Redis decides them one after the other, as if each had been sent alone. Batches save
  * time: most of the time of a hit goes into sending a command, and a counter that several hits need is read and
- * written once. A batch has hits of one workspace only, since a script needs all its counters on the same node of a
+ * written once. A batch has hits of one workspace only, because a script needs all its counters on the same node of a
  * Redis cluster.
  *
  * `keys` are the keys of the windows' counters, in the same order. Errors: those of `ask`.
@@ -49,8 +49,8 @@ export function hitBatches(ask: Ask, time: () => string) {
   function failAll(batch: readonly Waiting[], error: unknown): void {
     const alone = batch.length === 1 || error instanceof RedisUnavailable;
     for (const hit of batch) {
-      // One unreadable counter fails the whole batch before anything is counted. So each hit is sent again alone; then
-      // only the hits on that counter fail.
+      // One unreadable counter fails the whole batch before anything is counted. So each hit is sent again alone: then
+      // only the hits on the unreadable counter fail.
       if (alone) hit.reject(error);
       else void send([hit]);
     }

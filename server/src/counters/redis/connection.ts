@@ -9,7 +9,10 @@ export type Ask = (script: Script, keys: readonly string[], args: readonly strin
 export type Connection = {
   /** Runs a script. If the connection fails or the reply is late, `onFailure` is called. */
   ask: Ask;
-  /** Returns an `Ask` for the first calls on a new connection. Each may take up to `ms`; a failed one only throws. */
+  /**
+   * Returns an `Ask` for the first calls on a new connection. Each call may take up to `ms` milliseconds. If its reply
+   * is late or an error, the call only throws.
+   */
   askWithin(ms: number): Ask;
   /** Closes the connection. Calls that still wait for a reply fail. */
   close(): void;
@@ -41,7 +44,7 @@ export function connectRedis({ url, deadlineMs, onFailure }: Options): Connectio
     return new RedisUnavailable("Redis could not be reached", { cause: error });
   }
 
-  /** Sends the text of the script, since Redis did not know its hash. */
+  /** Sends the text of a script. Needed if Redis does not know the hash of the script yet. */
   async function withText(...call: Parameters<Ask>): Promise<unknown> {
     replies.sent();
     try {
@@ -119,9 +122,9 @@ const steps = 5;
 
 /**
  * Calls `onLate` once if a reply of Redis takes longer than `deadlineMs`. One timer watches all calls. Five times per
- * deadline, it checks whether every call that had been sent five checks ago has its reply. Replies arrive in the
- * order of the calls, so counting is enough. While the event loop is blocked, this process cannot read replies, and
- * no check runs either.
+ * deadline, it checks whether every call that had been sent five checks ago has its reply. Replies arrive in the order
+ * of the calls, so it is enough to count calls and replies. A blocked event loop is not mistaken for a late reply:
+ * while this process cannot read replies, no check runs either.
  */
 function watchReplies(deadlineMs: number, onLate: () => void) {
   let sent = 0;

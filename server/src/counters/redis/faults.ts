@@ -1,4 +1,4 @@
-/** Redis could not be reached, or did not reply in time. If it was only late, it may still run the call. */
+/** Redis could not be reached, or did not reply in time. If only the reply was late, Redis may still run the call. */
 export class RedisUnavailable extends Error {}
 
 /** Redis refuses this program, and will do so until a person changes something. The message says what to change. */
@@ -8,7 +8,7 @@ export class RedisRefused extends Error {}
 const refusals: readonly [pattern: RegExp, sentence: string][] = [
   [
     /WRONGPASS|NOAUTH|ERR AUTH|invalid password/i,
-    "Redis refuses the login: check user and password (write special characters as %XX)",
+    "Redis refuses the login: check user and password in the address, where special characters are written as %XX",
   ],
   [
     /NOPERM|can't run this command|can't access/i,
@@ -18,7 +18,11 @@ const refusals: readonly [pattern: RegExp, sentence: string][] = [
   [/INVALID_RESPONSE/, "the server at this address is not Redis: correct the host and the port"],
   [/DB index/i, "Redis has no database with this number: correct the number after the last / of the address"],
   [
-    /CERT|TLS|SSL|HOSTNAME|ALTNAME/,
+    /HOSTNAME|ALTNAME/,
+    "the certificate of Redis is for another host: use a host name in the address that the certificate contains",
+  ],
+  [
+    /CERT|TLS|SSL/,
     "the certificate of Redis is not trusted: set NODE_EXTRA_CA_CERTS to the file of its certificate authority",
   ],
 ];
@@ -33,7 +37,7 @@ export function refusalOf(error: unknown): string | undefined {
   return sentence && `${sentence} (${text})`;
 }
 
-/** Returns the error's message, from Redis or from its client. It never contains the password. */
+/** Returns the message of an error, or of its cause if it has one. The message never contains the password. */
 export function textOf(error: unknown): string {
   const { code, message, cause } = error as { code?: string; message?: string; cause?: unknown };
   if (cause !== undefined) return textOf(cause);
@@ -41,7 +45,7 @@ export function textOf(error: unknown): string {
   return code === undefined || code === "ERR_REDIS_SERVER_ERROR" ? said : `${code}: ${said}`;
 }
 
-/** Returns whether only this call has failed, because of its data. A new connection would not help then. */
+/** Returns whether only this call has failed, because of its data. If so, a new connection would not help. */
 export function isAboutThisCall(error: unknown): boolean {
   return /^(ERR|WRONGTYPE)\b/.test((error as Error).message) && refusalOf(error) === undefined;
 }

@@ -1,16 +1,17 @@
 import type { Window } from "../../domain/windows.ts";
 import { counterKey } from "../counters.ts";
 
-// A Redis cluster chooses the node of a key by the part in braces. So all keys of a workspace are on the same node, as
-// a script that uses several keys requires.
+// A Redis cluster chooses the node of a key by the part in braces, here the workspace id. So all keys of a workspace
+// are on the same node. A script can only use keys of one node.
 
+/** Returns the Redis key of a window's counter. */
 export function counterKeyIn(window: Window): string {
   return redisKey(window.workspaceId, counterKey(window));
 }
 
 function redisKey(workspaceId: string, key: string): string {
-  // Keys are sent in UTF-8, which replaces every half of a surrogate pair by the same character. So two keys that
-  // differ only in such a half would become equal.
+  // Keys are sent in UTF-8, which cannot encode unpaired surrogates: all of them become the same character. So two keys
+  // that differ only in an unpaired surrogate would become equal.
   const sent = key.isWellFormed() ? `c:${key}` : `u:${Buffer.from(key, "utf16le").toString("base64")}`;
   return `latchkey:{${workspaceId}}${sent}`;
 }

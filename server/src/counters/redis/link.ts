@@ -2,8 +2,8 @@ import { type Ask, type Connection, connectRedis, within } from "./connection.ts
 import { RedisRefused, RedisUnavailable, refusalOf, textOf } from "./faults.ts";
 
 /**
- * A link to Redis has one connection at a time, and replaces it when it has failed. Until the next one works, the link
- * is down: calls fail at once, so that no caller waits. Replies arrive in the order of the calls.
+ * A link to Redis has one connection at a time. When the connection fails, the link is down until a new connection
+ * works. While the link is down, calls fail at once, so that no caller waits. Replies arrive in the order of the calls.
  */
 export type RedisLink = {
   /**
@@ -12,7 +12,7 @@ export type RedisLink = {
    */
   ready: Promise<void>;
   ask: Ask;
-  /** Returns whether calls are sent to Redis. After a failure, false until `onConnect` succeeds on a new connection. */
+  /** Returns whether calls are sent to Redis: false until `onConnect` has succeeded on the current connection. */
   isUp(): boolean;
   /** If the link is down, tries to connect now, for at most a second. */
   tryNow(): Promise<void>;
@@ -27,7 +27,7 @@ type Options = {
   monotonicMs(): number;
   /** Called first on a new connection. If it throws, the link stays down. */
   onConnect(ask: Ask): Promise<void>;
-  /** Called when the link is up again, before any other call is sent. */
+  /** Called each time when the link comes up, also the first time, before any other call is sent. */
   onUp(): void;
   /**
    * Called with the reason when the link goes down. While it is down, called again if it turns out that a person must
@@ -36,16 +36,19 @@ type Options = {
   onDown(reason: string): void;
 };
 
+/** If the link was up for at least this long, a failure is followed by an attempt to connect without a pause. */
 const calmMs = 1_000;
+/** the pause before another attempt to connect, before jitter */
 const probeMs = 200;
 const probeDeadlineMs = 500;
 const firstDeadlineMs = 3_000;
+/** the time limit of `tryNow`, the last attempt before the process ends */
 const lastDeadlineMs = 1_000;
 
 const unreachable = () => Promise.reject(new RedisUnavailable("Redis is down"));
 
 /**
- * Opens a link, and connects at once. If a reply is late, the connection counts as failed and is replaced.
+ * Opens a link, and connects at once. If a reply is late, the connection counts as failed.
  */
 export function openRedis({ onConnect, onUp, onDown, ...options }: Options): RedisLink {
   let current = connect();
@@ -57,7 +60,7 @@ export function openRedis({ onConnect, onUp, onDown, ...options }: Options): Red
   function connect(): Connection {
     const connection = connectRedis({ ...options, onFailure });
     function onFailure(error: unknown): void {
-      // a connection that was already replaced may fail later; that says nothing about the current one
+      // a failure of a connection that was already replaced says nothing about the current connection
       if (connection === current && up) goDown(error);
     }
     return connection;
@@ -130,6 +133,7 @@ function retries(attempt: (withinMs: number) => Promise<void>) {
   return {
     now,
     later(calmForMs = 0): void {
+      clearTimeout(waiting); // otherwise an earlier timer would remain, and `stop` would not clear it
       if (stopped) return;
       waiting = setTimeout(() => void now(probeDeadlineMs), nextTryInMs(calmForMs));
       waiting.unref();

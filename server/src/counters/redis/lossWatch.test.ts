@@ -133,7 +133,7 @@ test("a Redis that was a replica for a while is noticed, although it still has t
   expect(node.losses()).toBe(1);
 }, 30_000);
 
-test("a process that starts after a failover that no process saw notices it", async () => {
+test("a failover while no process runs is noticed by the first process that starts afterwards", async () => {
   const primary = await start();
   await openRedisNode(primary.url).then((node) => node.counters.close());
   const replica = await start(`replicaof 127.0.0.1 ${primary.port}`);

@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 /** Returns how many scripts Redis has run since it started. */
-async function questions(): Promise<number> {
+async function scriptCalls(): Promise<number> {
   const text = String(await client.send("INFO", ["commandstats"]));
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(text)?.[1] ?? 0);
 }
@@ -38,7 +38,7 @@ describe("memory in Redis", () => {
     await node.counters.close();
   });
 
-  test("a counter takes at most 62 entries of 20 bytes and 12 more, however it is used", async () => {
+  test("a counter takes at most 62 entries of 20 bytes and 12 bytes more, however it is used", async () => {
     const clock: Clock = { nowMs: 1_750_000_000_000 };
     const node = await openRedisNode(server.url, { clock });
     const window = freshWindow({ limit: 1_000_000 });
@@ -91,7 +91,7 @@ describe("a peek", () => {
     await Promise.all([one.counters.close(), other.counters.close()]);
   });
 
-  test("finds this process's share of the limit while Redis hangs, and is no decision", async () => {
+  test("finds this process's share of the limit while Redis hangs, and does not count as a decision", async () => {
     const node = await openRedisNode(server.url, { nodes: 2, deadlineMs: 100 });
     const window = freshWindow({ limit: 9 });
     server.signal("SIGSTOP");
@@ -175,7 +175,7 @@ describe("counters in Redis, shared by nodes", () => {
 });
 
 test.each([3_600_000, 5 * 365 * 86_400_000])(
-  "if the clock of Redis was %p ms ahead once, nothing is refused for longer than a duration, and nothing is granted twice",
+  "if the clock of Redis was %p ms ahead and is corrected, nothing is refused for longer than a duration, and nothing is granted twice",
   async (aheadMs) => {
     const clock: Clock = { nowMs: 1_760_000_000_000 };
     const node = await openRedisNode(server.url, { clock });
@@ -209,14 +209,14 @@ describe("a cached refusal", () => {
     const window = freshWindow({ limit: 2, durationMs: 60_000 });
     await passes(node.counters, window, 2);
     const first = await node.counters.hit([window]);
-    const before = await questions();
+    const before = await scriptCalls();
     for (let call = 0; call < 100; call += 1) {
       const { passed, windows } = await node.counters.hit([window]);
       const resetInMs = (first.windows[0]?.resetInMs ?? 0) - 9 * call;
       expect({ passed, windows }).toEqual({ passed: false, windows: [{ passed, remaining: 0, resetInMs }] });
-      clock.nowMs += 9; // 900 ms in all, since a refusal is cached for at most duration/60, which is 1,000 ms
+      clock.nowMs += 9; // 900 ms in all, because a refusal is cached for at most duration/60, which is 1,000 ms
     }
-    expect(await questions()).toBe(before);
+    expect(await scriptCalls()).toBe(before);
     clock.nowMs += (first.windows[0]?.resetInMs ?? 0) - 901;
     await node.counters.hit([window]);
     clock.nowMs += 1;
@@ -246,9 +246,9 @@ describe("a cached refusal", () => {
       for (let step = 0; step < 40; step += 1) {
         await other.counters.hit([{ ...window, cost: 1 + ((round + step) % 3) }]);
         const asked = { ...window, cost: 1 + (round % 4) };
-        const before = await questions();
+        const before = await scriptCalls();
         const { windows } = await one.counters.hit([asked]);
-        if ((await questions()) === before) {
+        if ((await scriptCalls()) === before) {
           fromMemory += 1;
           // this hit has two windows, so that Redis decides: refusals of hits with several windows are not cached
           const hit = await other.counters.hit([asked, { ...elsewhere, cost: 0 }]);

@@ -7,7 +7,7 @@ import { counterKeyIn } from "./keys.ts";
 import { openRedis, type RedisLink } from "./link.ts";
 import { lossWatch } from "./lossWatch.ts";
 import { localShare } from "./outage/localShare.ts";
-import { redisReturn } from "./outage/replay.ts";
+import { admissionReplay } from "./outage/replay.ts";
 import { knownExhausted } from "./refusalCache.ts";
 import {
   changesInMs,
@@ -24,7 +24,7 @@ export type RedisOptions = {
   url: string;
   /** the time in milliseconds by a clock that never goes back */
   monotonicMs(): number;
-  /** how long a decision waits for Redis at most, ms */
+  /** the longest time that a decision waits for Redis, ms */
   deadlineMs: number;
   /** the number of processes that share the counters, including this one */
   liveNodes(): number;
@@ -45,11 +45,11 @@ export type RedisOptions = {
   /** Called when Redis decides again after an outage. */
   onBack(outage: Outage): void;
   /**
-   * Called when this process evicted what it counts without Redis, to make room: how many counters, and whether their
+   * Called when this process, while Redis is unreachable, evicted counters to make room: how many, and whether their
    * costs still counted (`live`).
    */
   onEvict?: (count: number, live: boolean) => void;
-  /** the time that tests use in place of Redis's own, ms */
+  /** only for tests: returns the time that the scripts use in place of Redis's clock, ms */
   redisNowMs?: () => number;
 };
 
@@ -60,7 +60,7 @@ export type RedisCounters = Counters & {
   isUp(): boolean;
 };
 
-type Receipt = { given: boolean } & (({ by: "redis" } & Taken) | { by: "share"; hit: Hit });
+type Receipt = { givenBack: boolean } & (({ by: "redis" } & Taken) | { by: "share"; hit: Hit });
 
 /**
  * Creates counters that any number of processes share through Redis. While Redis is unreachable, each process decides
@@ -73,16 +73,16 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
   const time = redisNowMs === undefined ? () => "" : () => String(redisNowMs());
   const share = localShare(options);
   const exhausted = knownExhausted(monotonicMs);
-  const { link, back, counted } = await openShared(options, { share, exhausted, time });
+  const { link, replay, counted } = await openShared(options, { share, exhausted, time });
   const hitThere = hitBatches(link.ask, time);
 
   function decideHere(windows: readonly Window[]): Hit {
     options.onLocalDecision();
     counted.localDecisions += 1;
     const hit = share.hit(windows);
-    // If Redis came back while this call waited for a reply, earlier admissions are on their way, and this one follows.
-    if (link.isUp()) void back.sendRest(link);
-    return { ...hit, receipt: { by: "share", hit, given: false } satisfies Receipt };
+    // If Redis came back while this call waited, all other admissions may be sent already. This hit's must be sent now.
+    if (link.isUp()) void replay.sendRest(link);
+    return { ...hit, receipt: { by: "share", hit, givenBack: false } satisfies Receipt };
   }
 
   return {
@@ -91,11 +91,11 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
       const keys = windows.map(counterKeyIn);
       const refused = exhausted.refuse(keys, windows);
       if (refused !== undefined) return refused;
-      back.sendAhead(link.ask, windows);
+      replay.sendAhead(link.ask, windows);
       const askedAtMs = monotonicMs();
       return hitThere(windows, keys).then(
         (taken) => {
-          const receipt: Receipt = { by: "redis", given: false, ...taken };
+          const receipt: Receipt = { by: "redis", givenBack: false, ...taken };
           const hit = { ...readStates(taken), receipt };
           exhausted.learn(taken, hit, { askedAtMs, changesInMs: changesInMs(taken, 0) });
           return hit;
@@ -109,8 +109,8 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
 
     async giveBack({ passed, ...hit }) {
       const receipt = hit.receipt as Receipt | undefined;
-      if (!passed || receipt === undefined || receipt.given) return;
-      receipt.given = true;
+      if (!passed || receipt === undefined || receipt.givenBack) return;
+      receipt.givenBack = true;
       if (receipt.by === "share") return share.giveBack(receipt.hit);
       exhausted.forget(receipt.keys);
       await giveBackThere(link.ask, time(), receipt);
@@ -118,7 +118,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
 
     async peek(windows) {
       const asks = link.isUp() && windows.length > 0;
-      const peeked = asks ? await peekThere({ link, back, exhausted, time }, windows) : undefined;
+      const peeked = asks ? await peekThere({ link, replay, exhausted, time }, windows) : undefined;
       return peeked ?? share.peek(windows);
     },
 
@@ -127,7 +127,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     async close() {
       if (share.unsent.size() > 0) {
         await link.tryNow();
-        if (link.isUp()) await back.sendRest(link);
+        if (link.isUp()) await replay.sendRest(link);
       }
       link.close();
       await share.close();
@@ -146,17 +146,17 @@ async function giveBackThere(ask: Ask, time: string, taken: Taken): Promise<void
 }
 
 type Shared = Pick<Parts, "exhausted" | "time"> &
-  Pick<Awaited<ReturnType<typeof openShared>>, "link" | "back">;
+  Pick<Awaited<ReturnType<typeof openShared>>, "link" | "replay">;
 
 /** Peeks in Redis. Returns `undefined` if Redis is unreachable. */
 async function peekThere(
-  { link, back, exhausted, time }: Shared,
+  { link, replay, exhausted, time }: Shared,
   windows: readonly Window[],
 ): Promise<Peeked[] | undefined> {
   const keys = windows.map(counterKeyIn);
   const args = [time()];
   pushWindowArgs(args, windows);
-  back.sendAhead(link.ask, windows);
+  replay.sendAhead(link.ask, windows);
   try {
     const peeked = readPeeked(windows, (await link.ask(peekScript, keys, args)) as number[]);
     return withKnown(peeked, exhausted.refuse(keys, windows));
@@ -167,8 +167,8 @@ async function peekThere(
 }
 
 /**
- * Returns what a peek found in Redis, but as refused if this process remembers a refusal by the window (`known`). A hit
- * would repeat that refusal without asking Redis, even if another process has given back a cost meanwhile.
+ * Returns what a peek found in Redis. If this process remembers a refusal (`known`), the window counts as refused: a
+ * hit would repeat that refusal without asking Redis, even if another process has given back a cost meanwhile.
  */
 function withKnown(peeked: Peeked[], known: Hit | undefined): Peeked[] {
   return peeked.map((one, place) => {
@@ -190,7 +190,7 @@ type Parts = {
 async function openShared(options: RedisOptions, { share, exhausted, time }: Parts) {
   const processId = options.newId();
   const checkLoss = lossWatch(options);
-  const back = redisReturn({ ...options, unsent: share.unsent, processId, time });
+  const replay = admissionReplay({ ...options, unsent: share.unsent, processId, time });
   const counted = { localDecisions: 0, outages: 0 };
   const link = openRedis({
     ...options,
@@ -201,7 +201,7 @@ async function openShared(options: RedisOptions, { share, exhausted, time }: Par
     onUp() {
       exhausted.clear();
       const broughtBack = share.unsent.size();
-      void back.sendRest(link).then(() => report(broughtBack));
+      void replay.sendRest(link).then(() => report(broughtBack));
     },
     onDown(reason) {
       counted.outages += 1;
@@ -213,7 +213,7 @@ async function openShared(options: RedisOptions, { share, exhausted, time }: Par
     stopChecking();
     throw error;
   });
-  return { link: { ...link, close: () => [stopChecking(), link.close()] }, back, counted };
+  return { link: { ...link, close: () => [stopChecking(), link.close()] }, replay, counted };
 
   function report(countersBroughtBack: number): void {
     if (counted.outages === 0) return;
@@ -227,7 +227,7 @@ const checkEveryMs = 1_000;
 
 function checkRegularly(link: RedisLink, check: (ask: Ask) => Promise<void>): () => void {
   const timer = setInterval(() => {
-    // an error needs no handling, since a failed call has already put the link down
+    // an error needs no handling here: if the connection has failed, the link is already down
     if (link.isUp()) check(link.ask).catch(() => undefined);
   }, checkEveryMs);
   timer.unref();
@@ -235,8 +235,8 @@ function checkRegularly(link: RedisLink, check: (ask: Ask) => Promise<void>): ()
 }
 
 /**
- * Runs each script once on a key that is used for nothing else. Throws if the Redis user is not allowed to run scripts,
- * or if this Redis accepts no writes.
+ * Runs each script that later calls use once, on a key that is used for nothing else. Throws if the Redis user is not
+ * allowed to run scripts, or if this Redis accepts no writes.
  */
 async function rehearse(ask: Ask, processId: string): Promise<void> {
   const key = `latchkey:{rehearsal}${processId}`;

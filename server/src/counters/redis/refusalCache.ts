@@ -10,10 +10,11 @@ const mostKnown = 10_000;
  * Remembers refusals, and repeats them without asking Redis, so that a flood of calls on an exhausted limit does not
  * reach Redis.
  *
- * Only the refusal of a window whose limit is used up is repeated: nothing more can be counted there, so the time of
- * the reset stays the same. It is repeated until the first cost stops counting, but for at most duration/60. If another
- * process gives back a cost meanwhile, this process refuses for up to duration/60 too long, as counters may do anyway.
- * Refusals of calls with several windows are not repeated, since the states of the other windows would be missing.
+ * Only refusals by a window whose limit is used up are repeated. Nothing more can be counted in such a window, so the
+ * time of its reset stays the same. A refusal is repeated until the first cost stops counting, but for at most
+ * duration/60. If another process gives back a cost meanwhile, this process refuses for up to duration/60 too long, as
+ * counters may do anyway. Refusals of calls with several windows are not repeated, because the states of the other
+ * windows would be missing.
  */
 export function knownExhausted(monotonicMs: () => number) {
   const known = new Map<string, Known>();
@@ -49,9 +50,10 @@ export function knownExhausted(monotonicMs: () => number) {
       const [window] = windows;
       const [state] = hit.windows;
       if (hit.passed || windows.length !== 1 || window === undefined || state?.remaining !== 0) return;
-      if (known.size >= mostKnown) known.clear(); // no refusal is lost: the next calls ask Redis, which refuses them again
+      // no refusal is lost: the next calls ask Redis, which refuses them again
+      if (known.size >= mostKnown) known.clear();
       const { limit, cost, durationMs } = window;
-      // 1 ms less, since Redis's clock and this process's clock are rounded to whole milliseconds at different moments
+      // 1 ms less, because Redis and this process round their clocks to whole milliseconds at different moments
       const untilMs = askedAtMs + Math.min(changesInMs - 1, Math.floor(durationMs / 60));
       known.set(keys[0] ?? "", { limit, cost, state, learnedAtMs: monotonicMs(), untilMs });
     },
@@ -62,8 +64,8 @@ export function knownExhausted(monotonicMs: () => number) {
 }
 
 /**
- * Returns the state at `nowMs`: the remembered one, with the time until the reset shortened. If the cost is above the
- * limit, that time stays the whole duration, since the cost can never pass.
+ * Returns the remembered state with the time that is left at `nowMs` until the reset. If the cost is above the limit,
+ * that time stays the whole duration, because the cost can never pass.
  */
 function stateAt({ state, learnedAtMs, limit, cost }: Known, nowMs: number): WindowState {
   if (cost > limit) return state;

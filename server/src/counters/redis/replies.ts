@@ -66,20 +66,20 @@ export function changesInMs({ numbers }: Taken, place: number): number {
 }
 
 /**
- * Returns the keys and arguments for `giveBackScript`, last window first. Windows with a cost of 0 are left out, since
- * nothing was counted there.
+ * Returns the keys and arguments for `giveBackScript`, last window first. Windows with a cost of 0 are left out:
+ * nothing was counted in them.
  */
 export function giveBackCall(
   time: string,
   { windows, keys, numbers }: Taken,
 ): [keys: string[], args: string[]] {
-  const given: string[] = [];
+  const counted: string[] = [];
   const args = [time];
   for (const [place, { durationMs, cost }] of [...windows.entries()].reverse()) {
     if (cost === 0) continue;
     const at = firstOf(place);
-    given.push(keys[place] ?? "");
+    counted.push(keys[place] ?? "");
     args.push(...[durationMs, cost, ...numbers.slice(at + 3, at + numbersPerWindow)].map(String));
   }
-  return [given, args];
+  return [counted, args];
 }

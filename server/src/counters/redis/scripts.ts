@@ -8,23 +8,25 @@ function script(text: string): Script {
 }
 
 /**
- * The beginning of each script: it reads and writes a counter. A counter is one string: its entries of 20 bytes
- * each, oldest first, then 12 bytes with the sum of all costs and the number of takes (costs that were added). An
- * entry has the time when it began (µs, also its id), the time from then to its last cost (ms), and its cost. As in
- * the memory backend, a cost joins the newest entry if that entry began at most duration/60 ago, and an entry counts
- * until `duration` after its last cost. So there are at most 62 entries, and a hit reads only the newest and the
- * expired ones.
+ * The beginning of every script that reads or writes counters. A counter is one string: its entries of 20 bytes each,
+ * oldest first, then 12 bytes with the sum of all costs and the number of takes (costs that were added). An entry
+ * stands for costs that came shortly after one another. It has the time of the first of these costs (µs, also the id of
+ * the entry), the time from the first to the last (ms), and their sum.
+ *
+ * As in the memory backend, a cost joins the newest entry if that entry began at most duration/60 ago, and an entry
+ * counts until `duration` after its last cost. So there are at most 62 entries. A hit that passes reads only the newest
+ * entry and, from the oldest on, the expired entries up to the first that still counts.
  *
  * The scripts use the clock of Redis. Only tests pass another time in ARGV[1], and even then Redis expires keys by its
- * own clock. If the clock was set back, all entries are moved back by the same amount, so that none is in the future.
- * Earlier hits can then no longer be given back, since the ids of their entries have changed.
+ * own clock. If the clock was set back, all entries are moved back by the same amount, so that no entry is in the
+ * future. Earlier hits can then no longer be given back, because the ids of their entries have changed.
  */
 const prelude = `
 local floor, pack, unpack, sub = math.floor, struct.pack, struct.unpack, string.sub
-local given = ARGV[1]
+local testMs = ARGV[1]
 
 local function clock()
-  if given ~= '' then return tonumber(given) * 1000 end
+  if testMs ~= '' then return tonumber(testMs) * 1000 end
   local t = redis.call('TIME')
   return t[1] * 1000000 + t[2]
 end
@@ -43,11 +45,11 @@ local function save(c)
     redis.call('DEL', c.key)
     return
   end
-  local kept = given ~= '' and 3600000 or math.max(1, c.last + c.duration - c.now)
+  local kept = testMs ~= '' and 3600000 or math.max(1, c.last + c.duration - c.now)
   redis.call('SET', c.key, c.older .. entry(c) .. pack('<dI4', c.used, c.touch % 4294967296), 'PX', kept)
 end
 
--- The clock was set back: the newest entry counts as of now, the others keep their distance from it.
+-- The clock was set back, so the newest entry gets the current time. This moves the older entries by as much.
 local function setBack(raw, newest, ahead)
   local moved = {}
   for at = 1, newest - 1, 20 do
@@ -72,12 +74,12 @@ local function load(key, duration, us)
     raw = setBack(raw, newest, ahead)
     id, last = id - ahead * 1000, c.now
   end
-  local gone = c.now - duration
-  if last <= gone then return c end
+  local expired = c.now - duration
+  if last <= expired then return c end
   local from = 1
   while from < newest do
     local began, lasted, costs = unpack('<dI4d', raw, from)
-    if floor(began / 1000) + lasted > gone then break end
+    if floor(began / 1000) + lasted > expired then break end
     used = used - costs
     from = from + 20
   end
@@ -90,7 +92,7 @@ end
 
 /**
  * The part of a script that decides the windows of a call one after the other. If several windows have the same
- * counter, each sees what the windows before it would take.
+ * counter, each window also counts what the windows before it would add.
  */
 const judging = `
 local us = clock()
@@ -122,10 +124,10 @@ end
  * Decides any number of hits one after the other, as if each had been sent alone.
  * - KEYS: the counter of each window.
  * - ARGV: the time or '', then for each hit: the number of its windows, and duration, limit and cost of each.
- * - Returns for each hit: 1 if all windows passed, otherwise 0. Then for each window: passed, remaining, ms
- * until reset, and three more numbers. If the hit passed, these are needed to give it back: the id of the entry that
- * the cost joined, the number of the take, and the time of the entry's last cost before. If the hit was refused, the
- * first of them is the ms until the first cost stops counting.
+ * - Returns for each hit: 1 if all windows passed, otherwise 0. Then for each window: passed (1 or 0), remaining, ms
+ * until reset, and three more numbers. If the hit passed, these three are needed to give it back: the id of the entry
+ * that the cost joined, the number of the take, and the time (ms) of the last cost in that entry before this take. If
+ * the hit was refused, the first of the three is the time (ms) until the first cost stops counting.
  */
 export const hitScript = script(`${prelude}${judging}
 local reply, n = {}, 0
@@ -182,11 +184,12 @@ return reply
 `);
 
 /**
- * Returns what a hit would find in the windows of one call. Writes nothing: if the clock was set back, it corrects the
- * times of the entries only in what it has read.
+ * Returns what a hit would find in the windows of one call. Writes nothing: if the clock was set back, this script
+ * corrects the times only in its own copy of the entries.
  * - KEYS: the counter of each window.
  * - ARGV: the time or '', then duration, limit and cost of each window.
- * - Returns for each window: passed, used, ms until the window is empty, and ms until the cost passes (-1: never).
+ * - Returns for each window: passed (1 or 0), the cost that counts now, ms until the window is empty, and ms until the
+ * cost passes (-1: never).
  */
 export const peekScript = script(`${prelude}${judging}
 save = function() end
@@ -231,8 +234,8 @@ end
 `;
 
 /**
- * Gives a hit back: subtracts each cost from the entry that it joined, if that entry still counts. If all later takes
- * were given back, too, the entry gets back the time that its last cost had before this take.
+ * Gives a hit back: subtracts each cost from the entry that it joined, if that entry still counts. If no later take is
+ * left in the counter, the entry also expires when it would have expired without this take.
  * - KEYS: the counters.
  * - ARGV: the time or '', then for each counter the duration, the cost, and the three numbers that `hitScript` returned
  * for giving back. The latest take comes first.
@@ -266,9 +269,10 @@ const addedMs = 600_000;
 
 /**
  * Adds an admission: what a process granted on a counter while Redis was unreachable. If the admission is sent again,
- * nothing is added twice: Redis stores how much of its sum was added, and skips that much, oldest costs first.
+ * nothing is added twice: Redis stores how much of its sum was added before, and skips that much, oldest costs first.
  * - KEYS: the key that stores how much was added before, and the counter.
- * - ARGV: the time or '', the duration, the sum of all costs, then age (ms) and cost of each part, newest first.
+ * - ARGV: the time or '', the duration, the sum of all costs, then for each part of the admission, newest first: the
+ * age of its last cost (ms), and the sum of its costs.
  */
 export const addScript = script(`${prelude}${listing}
 local duration, slack, sum = tonumber(ARGV[2]), floor(ARGV[2] / 60), tonumber(ARGV[3])
@@ -311,7 +315,7 @@ return 1
  * Stores counters, and overwrites counters that exist.
  * - KEYS: the counters.
  * - ARGV: the time or '', then for each counter: duration, the time when its newest entry began (ms), the number of
- * entries, and the last time (ms) and cost of each entry, oldest first.
+ * entries, and for each entry, oldest first, the time of its last cost (ms) and its cost.
  */
 export const storeScript = script(`${prelude}
 local us, v = clock(), 2
@@ -354,11 +358,11 @@ return reply
 `);
 
 /**
- * Checks the marker by which processes notice that Redis may have lost data, and replaces it if it is missing or no
- * longer valid. A flush deletes it. After a restart or failover, it is no longer valid: it begins with the ids that
- * Redis had when the marker was set, and Redis then gives itself new ids.
+ * Checks the marker by which processes notice that Redis may have lost data. Replaces the marker if it is missing or no
+ * longer valid. A flush deletes the marker. A restart or failover makes it invalid: a marker begins with the ids that
+ * Redis had when the marker was set, and Redis has other ids afterwards.
  * - KEYS: the marker.
- * - ARGV: a new name.
+ * - ARGV: a text that no earlier marker has.
  * - Returns the marker before the call and after it.
  */
 export const markScript = script(`

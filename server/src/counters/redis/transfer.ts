@@ -5,9 +5,9 @@ import { readScript, type Script, storeScript } from "./scripts.ts";
 
 /** Reads and writes all counters in Redis, for `latchkey copy`. Close it after use. */
 export type RedisCounters = {
-  /** Yields all counters that count something, in batches. There may be hits between two batches. */
+  /** Yields all counters that count something, in batches. Hits may change counters between two batches. */
   read(): AsyncGenerator<CounterRecord[]>;
-  /** Stores counters, and overwrites those with the same keys. */
+  /** Stores counters. Overwrites counters in Redis that have the same keys. */
   store(records: readonly CounterRecord[]): Promise<void>;
   close(): void;
 };
@@ -82,7 +82,8 @@ function recordOf(key: string, durationMs: number, text: string): CounterRecord[
   for (let at = 0; at + 1 < numbers.length; at += 2) {
     const [lastMs = 0, cost = 0] = numbers.slice(at, at + 2);
     entries.push({ lastMs, cost });
-    // The limit is unknown. With the sum of the costs as the limit, the counter looks full, so it is evicted last.
+    // Redis does not store the limit. With the sum of the costs as its limit, the counter looks full, so the memory
+    // backend evicts it last.
     limit += cost;
   }
   return [{ key, durationMs, limit, firstMs, entries }];

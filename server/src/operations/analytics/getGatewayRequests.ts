@@ -6,7 +6,7 @@ import { analyticsQuery, analyticsRows } from "../shared/usage.ts";
 export const getGatewayRequests = operation({
   name: "analytics.getGatewayRequests",
   summary: "Query gateway requests by SQL: not offered by this server",
-  description: "Always returns the error `analytics_not_configured`, since this server hosts no projects.",
+  description: "Always returns the error `analytics_not_configured`, because this server hosts no projects.",
   permission: "project.*.read_gateway_requests",
   input: z.strictObject({ query: analyticsQuery }),
   output: analyticsRows,

@@ -6,7 +6,7 @@ import { analyticsQuery, analyticsRows } from "../shared/usage.ts";
 export const getRuntimeLogs = operation({
   name: "analytics.getRuntimeLogs",
   summary: "Query runtime logs by SQL: not offered by this server",
-  description: "Always returns the error `analytics_not_configured`, since this server hosts no projects.",
+  description: "Always returns the error `analytics_not_configured`, because this server hosts no projects.",
   permission: "project.*.read_runtime_logs",
   input: z.strictObject({ query: analyticsQuery }),
   output: analyticsRows,

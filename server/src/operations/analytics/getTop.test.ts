@@ -48,7 +48,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await pairs({ of: "keys", limit: 1 })).toEqual([[one, 3]]);
   });
 
-  test("each call counts what was recorded since the last one, and no longer what has left the time", async () => {
+  test("each call also counts events recorded since the previous call, and no longer counts events that have left the time range", async () => {
     const { key, keyId } = await space.data("keys.createKey", { apiId });
     const counted: Item[][] = [];
     for (let call = 1; call <= 3; call += 1) {

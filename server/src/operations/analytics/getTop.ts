@@ -11,7 +11,7 @@ const input = z.strictObject({
   of: z
     .enum(["identities", "keys", "tags", "identifiers"])
     .describe(
-      "What is ranked. `identifiers` are those of rate limit decisions, and need `ratelimit.*.read_analytics`.",
+      "What is ranked. `identifiers`: the identifiers of rate limit decisions, which needs `ratelimit.*.read_analytics`.",
     ),
   outcome: z
     .enum(outcomes)
@@ -40,7 +40,7 @@ export const getTop = operation({
   name: "analytics.getTop",
   summary: "Find the identities, keys, tags or identifiers with the most events",
   description:
-    "The identities, keys, tags or identifiers with the most events in a time range: who calls most or, with `outcome`, who is refused most. Identities, keys and tags are ranked by the stored counts. Identifiers are ranked by the single events that are still stored, at most about the latest 150,000: `readSince` says how far back these go.",
+    "The identities, keys, tags or identifiers with the most events in a time range: who calls most or, with `outcome`, who is refused most. Identities, keys and tags are ranked by the stored counts. Identifiers are ranked by the single events that are still stored, at most about the latest 150,000: `readSince` is the time from which events were read.",
   permission: "api.*.read_analytics",
   input,
   output: z.strictObject({
@@ -61,7 +61,7 @@ export const getTop = operation({
     readSince: instant
       .optional()
       .describe(
-        "Events before this time are not part of the counts, since they were not read or are not kept. Unix time in milliseconds. Only for `identifiers`.",
+        "Events before this time are not part of the counts, because they were not read or are not kept. Unix time in milliseconds. Only for `identifiers`.",
       ),
   }),
   errors: ["ratelimit_namespace_not_found"],

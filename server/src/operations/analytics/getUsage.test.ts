@@ -189,7 +189,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(server.services.usage.dropped()).toEqual({ events: 0, counts: 0, tags: 0, evicted: 0 });
   });
 
-  test("at most one subject may be named, and at most 2,000 points be asked for", async () => {
+  test("a request that names two subjects, or asks for more than 2,000 points, is refused", async () => {
     const flaws = (body: object) => space.flaws("analytics.getUsage", body);
     expect(await flaws({ keyId, apiId })).toEqual(["body"]);
     const t0 = server.clock.nowMs;

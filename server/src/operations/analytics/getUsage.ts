@@ -12,7 +12,7 @@ const maxPoints = 2_000;
 const granularity = z.enum(["minute", "hour", "day"]);
 
 const sums = z.strictObject({
-  total: amount.describe("The number of verifications, or of decisions if `namespace` is given."),
+  total: amount.describe("The number of verifications, or of decisions if `namespace` is sent."),
   credits: amount.describe(
     "The credits that verifications spent, or the cost that decisions let pass. Reserved credits are added when they are settled, with the settled amount.",
   ),
@@ -55,7 +55,7 @@ const input = z.strictObject({
     .enum(["api", "outcome", "tag"])
     .optional()
     .describe(
-      "Adds `groups`: the sums over the whole time range by api, by outcome or by tag. `api` is only allowed for the whole workspace. The outcome `SETTLED` has the credits of settlements. Its total is 0, since the verifications that reserved the credits are counted already.",
+      "Adds `groups`: the sums over the whole time range by api, by outcome or by tag. `api` is only allowed for the whole workspace. The outcome `SETTLED` has the credits of settlements. Its total is 0, because the verifications that reserved the credits are counted already.",
     ),
   format: z.enum(["json", "csv"]).default("json").describe("`csv` adds the series as CSV text, in `csv`."),
 });
@@ -66,7 +66,7 @@ export const getUsage = operation({
   name: "analytics.getUsage",
   summary: "Count verifications or rate limit decisions over time",
   description:
-    "A time series for one key, identity, api or rate limit namespace, or for the whole workspace, with totals by outcome. The series of the workspace includes verifications of unknown keys, and decisions if the caller may read those. Counts by minute are kept for 24 hours, those of keys and identities for 3 hours. Counts by hour are kept for three months, and counts by day for three years. The oldest are deleted earlier if there is no space for them.",
+    "A time series for one key, identity, api or rate limit namespace, or for the whole workspace, with totals by outcome. The series of the workspace includes verifications of unknown keys, and decisions if the caller may read decisions. Counts by minute are kept for 24 hours, those of keys and identities for 3 hours. Counts by hour are kept for three months, and counts by day for three years. If there is no space for them, the oldest counts are deleted earlier.",
   permission: "api.<id>.read_analytics",
   input,
   output: z.strictObject({
@@ -150,7 +150,7 @@ async function findSubject(context: RunContext, input: Input): Promise<Subject> 
   return { kind: "workspace", id: caller.workspaceId };
 }
 
-/** Errors: `invalid_input` if `by` does not go with the subject or the tag that the request names. */
+/** Errors: `invalid_input` if `by` cannot be combined with the subject or the tag that the request names. */
 function refuseUnfit({ by, tag }: Input, subject: Subject): void {
   if (by === "api" && subject.kind !== "workspace") {
     throw invalid(

@@ -12,7 +12,7 @@ export const listEvents = operation({
   name: "analytics.listEvents",
   summary: "List single verifications, settlements and rate limit decisions",
   description:
-    "The events that the caller may read, newest first. Verifications need `read_analytics` for the key's api. Verifications of unknown keys, and settlements for identities, need `api.*.read_analytics`. Decisions need `ratelimit.*.read_analytics`. Events are kept as long as there is space for them: the list is complete from `pagination.completeSince` on. Events of other nodes appear within 5 seconds. A page reads a limited number of events. If the filters match few of them, a page may be short, or even empty, although `pagination.hasMore` is true.",
+    "The events that the caller may read, newest first. Verifications need `read_analytics` for the key's api. Verifications of unknown keys, and settlements for identities, need `api.*.read_analytics`. Decisions need `ratelimit.*.read_analytics`. Events are kept as long as there is space for them. The list has all events since `pagination.completeSince`. Events of other nodes appear within 5 seconds. A page reads a limited number of events. If few of these events match the filters, a page may be short, or even empty, although `pagination.hasMore` is true.",
   permission: "api.<id>.read_analytics",
   input: z.strictObject({
     limit: pageLimit.default(100),
@@ -27,9 +27,9 @@ export const listEvents = operation({
       "Returns only verifications and settlements of the key with this id, even if the key was deleted.",
     ),
     identity: usageSubjects.identity.describe(
-      "Returns only verifications of keys of the identity with this id or external id.",
+      "Returns only verifications of keys of the identity with this id or external id, and settlements for it.",
     ),
-    apiId: usageSubjects.apiId.describe("Returns only verifications of keys of this api."),
+    apiId: usageSubjects.apiId.describe("Returns only verifications and settlements of keys of this api."),
     namespace: usageSubjects.namespace.describe(
       "Returns only decisions of the rate limit namespace with this name or id.",
     ),
@@ -38,7 +38,9 @@ export const listEvents = operation({
       .describe("Returns only decisions about this identifier.")
       .meta({ private: true }),
     outcome: z.enum(outcomes).optional().describe("Returns only events with this outcome."),
-    tag: text(1, 512).optional().describe("Returns only verifications with exactly this tag."),
+    tag: text(1, 512)
+      .optional()
+      .describe("Returns only verifications with exactly this tag, and their settlements."),
     requestId: text(1, 255)
       .optional()
       .describe("Returns only the events of the request with this `meta.requestId`."),

@@ -22,7 +22,9 @@ export const deleteApi = operation({
     if (!(await setApiDeleted(tx, workspaceId, input.apiId, now()))) {
       const isProtected = (await findApi(tx, workspaceId, input.apiId)) !== undefined;
       if (!isProtected) throw new Failure("api_not_found");
-      throw new Failure("protected_resource", { detail: "The api is protected from deletion." });
+      throw new Failure("protected_resource", {
+        detail: "The api is protected from deletion. Remove the protection with `apis.updateApi` first.",
+      });
     }
     audit("api.delete", input.apiId);
     evict(input.apiId);

@@ -32,13 +32,13 @@ describe.each(engines)("on $name,", (engine) => {
     },
   );
 
-  test("a deleted api is gone", async () => {
+  test("a deleted api is not found", async () => {
     await space.data("apis.deleteApi", { apiId });
     expect((await get(apiId)).status).toBe(404);
     expect((await space.call("apis.deleteApi", { apiId })).status).toBe(404);
   });
 
-  test("a root key for one api reads that one, and another looks as if it did not exist", async () => {
+  test("a root key for one api reads that api, and other apis look as if they did not exist", async () => {
     const other = await space.data("apis.createApi", { name: "other" });
     const rootKey = await space.keyWith(`api.${apiId}.read_api`);
     expect((await get(apiId, rootKey)).status).toBe(200);

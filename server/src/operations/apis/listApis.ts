@@ -10,7 +10,7 @@ export const listApis = operation({
   name: "apis.listApis",
   summary: "List apis",
   description:
-    "The apis that the root key may read, oldest first unless `order` says otherwise. `search` covers the id and the name. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.",
+    "The apis that the root key may read, oldest first unless `order` says otherwise. `search` covers the id and the name. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.",
   permission: "api.<id>.read_api",
   input: z.strictObject({ ...searchInput, order }),
   page: api,

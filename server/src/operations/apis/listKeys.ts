@@ -21,7 +21,7 @@ export const listKeys = operation({
   name: "apis.listKeys",
   summary: "List the keys of an api",
   description:
-    "All keys of the api, oldest first, disabled and expired ones too. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow.",
+    "All keys of the api, oldest first, also disabled and expired keys. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow.",
   permission: "api.<id>.read_key",
   alsoNeeds: ["api.<id>.read_api"],
   input: z.strictObject({
@@ -36,7 +36,7 @@ export const listKeys = operation({
     revalidateKeysCache: z
       .boolean()
       .default(false)
-      .describe("Has no effect, since a list is never cached. Accepted for compatibility."),
+      .describe("Has no effect, because lists are never cached. Accepted for compatibility."),
   }),
   page: key,
   errors: ["api_not_found", "precondition_failed"],

@@ -23,7 +23,7 @@ export const updateApi = operation({
     defaultPrefix: keyPrefix
       .nullable()
       .optional()
-      .describe("The prefix of keys that are created without one. null removes the default."),
+      .describe("The prefix of keys that are created without `prefix`. null removes the default."),
     defaultByteLength: byteLength
       .nullable()
       .optional()

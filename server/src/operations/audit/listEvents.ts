@@ -9,14 +9,16 @@ import { instant, storedId } from "../shared/values.ts";
 
 const event = z.strictObject({
   id: storedId.describe("The event's id."),
-  time: instant.describe("When it happened. Unix time in milliseconds."),
-  event: z.string().min(1).max(128).describe("What happened, such as `identity.update`."),
-  actorId: storedId.describe("The id of the root key that did it."),
-  targetId: storedId.describe("The id of what was changed."),
+  time: instant.describe("When the change happened. Unix time in milliseconds."),
+  event: z.string().min(1).max(128).describe("The kind of change, such as `identity.update`."),
+  actorId: storedId.describe("The id of the root key that made the change."),
+  targetId: storedId.describe("The id of the record that was changed."),
   fields: z
     .array(z.string().min(1).max(255))
-    .describe("The names of the fields that changed, or the ids of what was connected. Never values."),
-  requestId: storedId.describe("The `meta.requestId` of the request that did it."),
+    .describe(
+      "The names of the fields that changed, or the ids of the records that were connected. Never values.",
+    ),
+  requestId: storedId.describe("The `meta.requestId` of the request that made the change."),
   remoteAddress: z
     .string()
     .max(255)
@@ -26,7 +28,7 @@ const event = z.strictObject({
     .string()
     .max(512)
     .optional()
-    .describe("The client's User-Agent header. Omitted if it sent none."),
+    .describe("The client's User-Agent header. Omitted if the client sent none."),
   via: z
     .enum(["console"])
     .optional()
@@ -39,7 +41,7 @@ export const listEvents = operation({
   name: "audit.listEvents",
   summary: "List who changed what",
   description:
-    "Every change in the workspace, oldest first unless `order` says otherwise. If `event`, `actorId`, `start` or `end` match few events, a page may have fewer items than `limit`, or none, although more follow: `pagination` tells.",
+    "Every change in the workspace, oldest first unless `order` says otherwise. If `event`, `actorId`, `start` or `end` match few events, a page may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.",
   permission: "audit.*.read_event",
   input: z.strictObject({
     limit: pageLimit.default(100),

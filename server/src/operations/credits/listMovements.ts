@@ -9,7 +9,7 @@ import { amount, instant, storedId, text } from "../shared/values.ts";
 
 const movement = z.strictObject({
   id: storedId.describe("The movement's id."),
-  time: instant.describe("When it happened. Unix time in milliseconds."),
+  time: instant.describe("When the movement happened. Unix time in milliseconds."),
   kind: z
     .enum(movementKinds)
     .describe(
@@ -21,15 +21,19 @@ const movement = z.strictObject({
     .min(-maxUnits)
     .max(maxUnits)
     .describe(
-      "The credits or units; for `threshold` the percentage; for `reset` the limit of the new period.",
+      "The number of credits or units. For `threshold`, the percentage; for `reset`, the limit of the new period.",
     ),
   remaining: amount
     .optional()
     .describe("The credits after the movement. Omitted for quotas and unlimited credits."),
   reason: text(1, 512)
     .optional()
-    .describe("The reason that was given, or the id of the reservation. Omitted if no reason was given."),
-  actorId: storedId.optional().describe("The id of the root key. Omitted if the server did it by itself."),
+    .describe(
+      "The `reason` that the call sent, or the id of the reservation. Omitted if the call sent none.",
+    ),
+  actorId: storedId
+    .optional()
+    .describe("The id of the root key that caused the movement. Omitted if the server caused it by itself."),
 });
 
 export const listMovements = operation({

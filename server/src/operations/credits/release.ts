@@ -6,7 +6,7 @@ export const release = operation({
   name: "credits.release",
   summary: "Give a reservation back",
   description:
-    "Gives all held units back and charges nothing. Units do not come back if their quota's period has ended since the reservation, or if the credits have been refilled or set since. For a day, releasing again returns the first outcome.",
+    "Gives all held units back and charges nothing. Units of a quota do not come back if the period of the reservation has ended. Credits do not come back if they were refilled or set after the reservation. Within a day, a repeated release returns the first outcome.",
   permission: "api.<id>.verify_key",
   input: z.strictObject({ reservationId }),
   output: settlement,

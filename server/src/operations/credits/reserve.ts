@@ -12,7 +12,9 @@ import { quotaName } from "../shared/quotas.ts";
 const input = z.strictObject({
   ...ownerFields,
   amount: units,
-  quota: quotaName.optional().describe("The quota to hold units of. If omitted, credits are held."),
+  quota: quotaName
+    .optional()
+    .describe("The name of the quota whose units are held. If omitted, credits are held."),
   ttl,
   onExpiry: onExpiry.default("release"),
 });
@@ -27,8 +29,8 @@ export const reserve = operation({
   permission: "api.<id>.verify_key",
   input,
   output: z.strictObject({
-    granted: z.boolean().describe("false: there is not enough, and nothing was taken."),
-    reservation: reservation.optional().describe("What is held. Omitted if nothing is."),
+    granted: z.boolean().describe("false: not enough is left, and nothing was taken."),
+    reservation: reservation.optional().describe("What is held. Omitted if nothing is held."),
   }),
   errors: ["identity_not_found", "key_not_found", "precondition_failed"],
   example: {

@@ -7,11 +7,11 @@ export const settle = operation({
   name: "credits.settle",
   summary: "Charge a reservation",
   description:
-    "Charges what was actually used and gives the rest back. If more was used than was held, the extra is charged as far as the balance allows, and the remainder is the `shortfall`. For a day, settling again with the same amount returns the first outcome; with another amount it fails with 409.",
+    "Charges what was actually used and gives the rest back. If more was used than was held, the extra is charged as far as the balance allows, and the remainder is the `shortfall`. Within a day, a repeated call with the same amount returns the first outcome. With another amount, it fails with 409.",
   permission: "api.<id>.verify_key",
   input: z.strictObject({
     reservationId,
-    amount: z.int().min(0).max(maxUnits).describe("The units that were really used."),
+    amount: z.int().min(0).max(maxUnits).describe("The units that were actually used."),
   }),
   output: settlement,
   errors: ["reservation_not_found", "reservation_ended"],

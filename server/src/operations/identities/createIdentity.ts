@@ -52,7 +52,7 @@ export const createIdentity = operation({
     });
     if (id === undefined) {
       throw new Failure("identity_already_exists", {
-        detail: `An identity with the external id ${quoted(input.externalId)} exists already.`,
+        detail: `An identity with the external id ${quoted(input.externalId)} already exists.`,
       });
     }
     audit("identity.create", id);

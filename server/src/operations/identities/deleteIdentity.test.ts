@@ -112,7 +112,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(left.externalId).toBe(identityId);
   });
 
-  test("sent again it deletes no other identity, even one whose external id is the id that is gone", async () => {
+  test("a repeated deletion deletes no other identity, even one whose external id is the deleted id", async () => {
     const other = await space.data("identities.createIdentity", { externalId: identityId });
     expect((await remove(identityId)).status).toBe(200);
     expect((await remove(identityId)).status).toBe(404);

@@ -14,7 +14,7 @@ export const deleteIdentity = operation({
   name: "identities.deleteIdentity",
   summary: "Delete an identity",
   description:
-    "This is permanent. The identity's metadata, rate limits, credits and quotas are deleted, and its reservations end. Its keys stay valid without them. The external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so repeating a call with an id cannot delete another identity.",
+    "This is permanent. The identity's metadata, rate limits, credits and quotas are deleted, and its reservations end. Its keys stay valid without them. The external id can be used again. Text of the form of an id (`id_` and 22 letters or digits) is never looked up as an external id, so a repeated call with an id cannot delete another identity.",
   permission: "identity.<id>.delete_identity",
   input: z.strictObject({ identity: identityRef }),
   errors: ["identity_not_found"],
@@ -30,7 +30,7 @@ export const deleteIdentity = operation({
     for (const id of await deleteRatelimits(tx, caller.workspaceId, current.id))
       audit("ratelimit.delete", id);
     const account = { workspaceId: caller.workspaceId, id: current.id, kind: "identity" } as const;
-    // waits for settlements of holds that have begun; later ones find no hold
+    // waits for the settlements of holds that have begun; later settlements find no hold
     const book = await lockAccounts(tx, [account], now);
     await deleteIdentityRow(tx, caller.workspaceId, current.id);
     await deleteHoldsOfIdentity(tx, caller.workspaceId, current.id);

@@ -13,7 +13,7 @@ export const listIdentities = operation({
   name: "identities.listIdentities",
   summary: "List identities",
   description:
-    "All identities, oldest first. `search` covers the id and the external id. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow.",
+    "All identities, oldest first. `search` covers the id and the external id. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.",
   permission: "identity.<id>.read_identity",
   input: z.strictObject(searchInput),
   page: identity,

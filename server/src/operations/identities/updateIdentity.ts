@@ -4,7 +4,7 @@ import { identityResponse } from "../../domain/identityResponse.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { lockIdentity, setIdentityUpdated } from "../../storage/queries/identities.ts";
-import { identityAccount, setOwner } from "../shared/accounts.ts";
+import { identityAccount, updateAccountOf } from "../shared/accounts.ts";
 import { changedFields } from "../shared/changes.ts";
 import { creditsChange } from "../shared/credits.ts";
 import { identity, identityExample, identityRef } from "../shared/identities.ts";
@@ -16,7 +16,7 @@ export const updateIdentity = operation({
   name: "identities.updateIdentity",
   summary: "Update an identity",
   description:
-    "An omitted field stays unchanged. `meta` replaces the whole object. `ratelimits` replaces the whole set, matched by name.",
+    "An omitted field stays unchanged. `meta` replaces the whole object. `ratelimits` and `quotas` replace the whole set, matched by name.",
   permission: "identity.<id>.update_identity",
   input: z.strictObject({
     identity: identityRef,
@@ -58,7 +58,7 @@ export const updateIdentity = operation({
     if (given !== undefined) {
       stored = await replaceRatelimits(context, current.id, current.ratelimits, given);
     }
-    const isSet = await setOwner(context, { workspaceId, id: current.id, kind: "identity" }, input);
+    const isSet = await updateAccountOf(context, { workspaceId, id: current.id, kind: "identity" }, input);
     audit("identity.update", current.id, fields);
     evict(current.id);
     const changed = { ...current, meta: input.meta ?? current.meta, ratelimits: stored };

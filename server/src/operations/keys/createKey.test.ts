@@ -210,6 +210,7 @@ describe.each(engines)("on $name,", (engine) => {
     const reply = await create({ recoverable: true, externalId: "new_user" });
     expect(reply.status).toBe(412);
     expect(reply.body.error.type).toEndWith("/unkey/application/precondition_failed");
+    expect(reply.body.error.detail).toEndWith("Set RECOVERY_KEY, or omit `recoverable`.");
     expect(await state()).toEqual(before);
   });
 

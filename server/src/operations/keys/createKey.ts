@@ -25,7 +25,7 @@ const input = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      "true: stores the key encrypted, so that `keys.getKey` and `apis.listKeys` can show it again with `decrypt`. Needs the permission `api.*.encrypt_key`, and a server with a recovery key. false: the server stores only a hash of the key.",
+      "true: stores the key encrypted, so that `keys.getKey` and `apis.listKeys` can show it again with `decrypt`. Needs the permission `encrypt_key` in the api, and a server with a recovery key. false: the server stores only a hash of the key.",
     ),
 });
 
@@ -33,7 +33,7 @@ export const createKey = operation({
   name: "keys.createKey",
   summary: "Create a key",
   description:
-    "This response is the only one that shows the key, unless it is recoverable. `externalId` links it to an identity, which is created if it does not exist. An `expires` in the past is accepted, with a warning.",
+    "This response is the only one that shows the key, unless it is recoverable. `externalId` links the key to an identity, which is created if it does not exist. An `expires` in the past is accepted, with a warning.",
   permission: "api.<id>.create_key",
   input,
   output: z.strictObject({
@@ -54,7 +54,7 @@ export const createKey = operation({
     const parsed = parseNewKey(input, context);
     const api = await findApi(tx, workspaceId, input.apiId);
     if (api === undefined || !may(caller, "api", api.id, "create_key")) throw new Failure("api_not_found");
-    if (input.recoverable) requireEncryption(context, api.id);
+    if (input.recoverable) requireEncryption(context, api.id, "omit `recoverable`");
     const prefix = input.prefix ?? api.defaultPrefix ?? undefined;
     const bytes = input.byteLength ?? api.defaultByteLength ?? defaultByteLength;
 

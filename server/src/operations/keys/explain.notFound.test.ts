@@ -17,8 +17,8 @@ describe.each(engines)("on $name,", (engine) => {
           {
             check: "found",
             passed: false,
-            why: "There is no such key that this root key may read.",
-            fix: "Check that the key is complete, and that it belongs to the workspace of this root key.",
+            why: "There is no such key, or this root key may not read it.",
+            fix: "Check that the key is complete, that it belongs to the workspace of this root key, and that this root key may read the keys of its api.",
           },
         ],
       });
@@ -42,7 +42,7 @@ describe.each(engines)("on $name,", (engine) => {
             deletedAt,
             auditEventId: events[0].id,
             why: `The key was deleted at ${iso(deletedAt)}, see audit event ${events[0].id}.`,
-            fix: "Create another key. A deleted one cannot be restored.",
+            fix: "Create another key. A deleted key cannot be restored.",
           },
         ]);
         const byKey = await explained({ key });
@@ -59,7 +59,7 @@ describe.each(engines)("on $name,", (engine) => {
       );
     });
 
-    test("NOT_FOUND of a migrated key that waits for its first verification, which the right migration id ends", async () => {
+    test("NOT_FOUND of a migrated key that waits for its first verification; with the right migration id, the key is found", async () => {
       const migrationId = server.services.newId("mig");
       const algorithm = "github.com/seamapi/prefixed-api-key";
       const migration = {

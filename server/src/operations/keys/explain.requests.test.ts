@@ -44,7 +44,7 @@ describe.each(engines)("on $name,", (engine) => {
       ]);
     });
 
-    test("each refusal is found, also that of a key that is not, and a valid one that sent only a key", async () => {
+    test("each refusal is found, also that of an unknown key, and so is a valid request that sent only a key", async () => {
       const { key, keyId } = await createKey({ credits: { remaining: 1 } });
       const counted = { name: "abc", limit: 1, duration: minuteMs, cost: 2 };
       const bodies: [object, string][] = [
@@ -100,7 +100,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(missing.type).toEndWith("/event_not_found");
     });
 
-    test("only who may read the key finds its request, and nobody finds one of another workspace, an unknown one, or a decision", async () => {
+    test("only a caller that may read the key finds its request; a request of another workspace, an unknown id and a decision are not found", async () => {
       const { apiId: otherApi } = await space.data("apis.createApi", { name: "other" });
       const { key } = await createKey({ enabled: false });
       const requestId = await idOf({ key });

@@ -21,12 +21,12 @@ const input = verificationInput.extend({
   requestId: text(1, 255)
     .optional()
     .describe(
-      "The `meta.requestId` of an earlier verification, to explain it with its key and its fields. The only other field allowed is `at`, and if the request verified several keys, also one that names a key. The server keeps the fields of refused requests, up to 4,096 characters of JSON. Of valid requests, only those that sent nothing but a key can be explained. `ip` is kept only if the key or its api has an `ipAllowList`.",
+      "The `meta.requestId` of an earlier verification, which is decided again with its key and its fields. Besides `requestId`, send only `at` and, if the request verified several keys, `keyId`, `keyHash` or `key`. The server keeps the fields of refused requests, up to 4,096 characters of JSON. A valid request can be explained only if it sent nothing but a key. `ip` is kept only if the key or its api has an `ipAllowList`.",
     ),
   at: instant
     .optional()
     .describe(
-      "The time for which to decide, if nothing else changes until then. Unix time in milliseconds, not in the past. Default: now.",
+      "The time for which the verification is decided, as if nothing else changed until then. Unix time in milliseconds, not in the past. Default: now.",
     ),
 });
 
@@ -36,7 +36,7 @@ export const explain = operation({
   name: "keys.explain",
   summary: "Explain why a key is valid or refused",
   description:
-    "Decides what `keys.verifyKey` would return for the same request, and lists every check with what was compared and what would make it pass. With a `requestId`, it decides that request again, by the current state of the key and its counters. Nothing is counted, spent or recorded.",
+    "Decides what `keys.verifyKey` would return for the same request, and lists every check: what was compared, and what would make the check pass. With a `requestId`, decides the earlier request again, by the current state of the key and its counters. Nothing is counted, spent or recorded.",
   permission: "api.<id>.read_key",
   input,
   output: explanation,
@@ -105,9 +105,9 @@ function refuseUnclear({ key, keyHash, keyId, at, requestId, autoApply, ...field
     throw invalid(
       `body.${field}`,
       "is sent together with `requestId`",
-      "omit it: the field of that earlier request is used",
+      "omit it: the field of the earlier request is used",
     );
   }
   if (at !== undefined && at < nowMs)
-    throw invalid("body.at", "lies in the past", "omit it, or send a later time");
+    throw invalid("body.at", "is in the past", "omit it, or send a later time");
 }

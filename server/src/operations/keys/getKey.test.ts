@@ -167,6 +167,7 @@ test("asking a server without a recovery key for plaintext is a 412, whatever th
       const reply = await server.call(operation, { ...body, decrypt: true });
       expect(reply.status).toBe(412);
       expect(reply.body.error.type).toEndWith("/unkey/application/precondition_failed");
+      expect(reply.body.error.detail).toEndWith("Set RECOVERY_KEY, or omit `decrypt`.");
     }
   } finally {
     await server.stop();

@@ -27,18 +27,20 @@ const input = z.strictObject({
   enabled: z
     .boolean()
     .optional()
-    .describe("Returns only keys that are enabled, or only those that are disabled."),
+    .describe("true: returns only enabled keys. false: returns only disabled keys."),
   role: text(1, 512).optional().describe("Returns only keys that have the role with this name or id."),
   permission: text(1, 512)
     .optional()
     .describe("Returns only keys that have the permission with this slug or id, directly or through a role."),
   expiresBefore: instant
     .optional()
-    .describe("Returns only keys that expire before this time, or have expired. Unix time in milliseconds."),
+    .describe(
+      "Returns only keys that expire before this time, also expired keys. Unix time in milliseconds.",
+    ),
   unusedSince: instant
     .optional()
     .describe(
-      "Returns only keys that were not verified at this time or later, also those that never were. Unix time in milliseconds, not in the future.",
+      "Returns only keys that were not verified at this time or later, also keys that were never verified. Unix time in milliseconds, not in the future.",
     ),
   orderBy: z
     .enum(keyOrders)
@@ -55,7 +57,7 @@ export const listKeys = operation({
   name: "keys.listKeys",
   summary: "List the keys of all apis",
   description:
-    "The keys of the workspace that the root key may read, disabled and expired ones too. `search` covers the name and the start of the key. All filters must match, and a filter that names something missing matches no key. A page reads a bounded number of keys: if few of them match, it has fewer items than `limit`, or none, although more may follow, as `pagination` tells. In an order other than that of creation, a key whose place changes during paging may appear twice or not at all.",
+    "The keys of the workspace that the root key may read, also disabled and expired keys. `search` covers the name and the start of the key. All filters must match. A filter that names a record that does not exist matches no key. A page reads a bounded number of keys. If few of these match, the page has fewer items than `limit`, or none, although more may follow: `pagination.hasMore` says so. If `orderBy` is not `created`, a key whose place changes during paging may appear twice or not at all.",
   permission: "api.<id>.read_key",
   input,
   page: key.extend({ apiId: storedId.describe("The id of the api that the key belongs to.") }),
@@ -94,7 +96,7 @@ export const listKeys = operation({
         return keys.map((one) => ({ ...keyResponse(one, lastUses.get(one.id)), apiId: one.apiId }));
       },
     });
-    // if a key was deleted since it was found, the page may have all others, although more follow
+    // if a key was deleted after it was found, the page may have all other keys, although more follow
     const readLast = found.length > limit ? found.at(-1) : readUntil;
     const last = found.find(({ id }) => id === page.nextAfterId) ?? readLast;
     return { ...page, nextAfterId: last && (by === undefined ? last.id : { by, ...last }) };
@@ -130,7 +132,9 @@ async function resolved(db: Db, caller: Caller, input: Input): Promise<KeyListFi
   };
 }
 
-/** Returns the api if the caller may read the keys of only one, so that the list need not read keys of other apis. */
+/**
+ * Returns the api if the caller may read the keys of only one api. Then the list need not read the keys of other apis.
+ */
 function onlyApi(caller: Caller): string | undefined {
   if (mayAll(caller, "api", "read_key")) return undefined;
   const [first, ...more] = idsWith(caller, "api", "read_key");

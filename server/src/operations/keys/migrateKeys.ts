@@ -33,7 +33,7 @@ export const migrateKeys = operation({
   name: "keys.migrateKeys",
   summary: "Migrate keys from another system, by their hashes",
   description:
-    "Each key is migrated whole, or listed in `failed` because the workspace already has its hash. The keys are committed in parts: if the call fails, some of them may have been migrated. Repeat the call to complete the rest, with the same Idempotency-Key or without one. A live key that this migration created earlier from the same item counts as migrated and is returned with its id. If a hash occurs twice in one call, its first item is migrated. Verify these keys with `migrationId`.",
+    "Each key is migrated with all its fields, or listed in `failed` because the workspace already has its hash. The keys are committed in parts: if the call fails, some of them may have been migrated. Repeat the call to complete the rest, with the same Idempotency-Key or without any. If this migration created a key earlier from an equal item, and the key still exists, it counts as migrated and is returned with its id. If a hash occurs twice in one call, only its first item is migrated. If the migration's algorithm is prefixed-api-key, verify its keys with `migrationId`.",
   permission: "api.<id>.create_key",
   input: z.strictObject({
     migrationId: text(3, 255).describe(
@@ -52,7 +52,7 @@ export const migrateKeys = operation({
       )
       .max(10_000)
       .describe(
-        "The keys that this call, or an earlier call for the same migration, created. They follow the order of the request, but keys in `failed` are left out: match them by `hash`.",
+        "The keys that this call, or an earlier call for the same migration, created. They are in the order of the request, without the keys in `failed`: match them by `hash`.",
       ),
     failed: z
       .array(z.string().min(3).max(88))
@@ -89,7 +89,7 @@ export const migrateKeys = operation({
     const ids = new Map<string, string>();
     for (const part of inParts(keys)) {
       const migrated = await inTransaction(async (write) => {
-        await findTarget(context, write.tx, input); // the api may have been deleted since
+        await findTarget(context, write.tx, input); // the api may have been deleted meanwhile
         return migratePart({ ...context, ...write, note: context.note }, target, part);
       });
       for (const [hash, keyId] of migrated) ids.set(hash, keyId);

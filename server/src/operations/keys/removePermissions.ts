@@ -16,7 +16,7 @@ export const removePermissions = operation({
   name: "keys.removePermissions",
   summary: "Remove permissions from a key",
   description:
-    "Removes only direct permissions, not those that the key has through roles. Returns the direct permissions that it still has.",
+    "Removes only direct permissions, not those that the key has through roles. Returns the direct permissions that the key still has.",
   permission: "api.<id>.update_key",
   input: z.strictObject({ keyId, permissions: permissionSlugs.min(1) }),
   output: z.array(permission),
@@ -29,8 +29,8 @@ export const removePermissions = operation({
   async transact(input, context) {
     const { tx, caller } = context;
     const key = await lockPermittedKey(context, input.keyId, "update_key");
-    const gone = new Set(input.permissions);
-    const known = await findPermissionsBySlug(tx, caller.workspaceId, [...gone]);
+    const removed = new Set(input.permissions);
+    const known = await findPermissionsBySlug(tx, caller.workspaceId, [...removed]);
     const missing = input.permissions.find((slug) => !known.some((one) => one.slug === slug));
     if (missing !== undefined) {
       throw new Failure("permission_not_found", {
@@ -38,7 +38,7 @@ export const removePermissions = operation({
       });
     }
     const held = await listKeyPermissions(tx, caller.workspaceId, key.id);
-    const left = held.filter((one) => !gone.has(one.slug));
+    const left = held.filter((one) => !removed.has(one.slug));
     await replacePermissions(context, key.id, left);
     return left.map(permissionResponse);
   },

@@ -16,8 +16,8 @@ export const removeRoles = operation({
   async transact(input, context) {
     const key = await lockPermittedKey(context, input.keyId, "update_key");
     await requireRoles(context, input.roles);
-    const gone = new Set(input.roles);
-    const left = key.roles.filter((name) => !gone.has(name));
+    const removed = new Set(input.roles);
+    const left = key.roles.filter((name) => !removed.has(name));
     const roles = await replaceRoles(context, key.id, left);
     return rolesResponse(context, roles);
   },

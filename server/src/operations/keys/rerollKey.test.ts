@@ -247,7 +247,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await read(plain.keyId, { decrypt: true })).not.toHaveProperty("plaintext");
   });
 
-  test("a key that is gone, or in an api where the caller may not create keys, is the same 404", async () => {
+  test("a deleted key, and a key in an api where the caller may not create keys, are the same 404", async () => {
     const old = await create();
     const rootKey = await space.keyWith("api.api_other.create_key", `api.${apiId}.update_key`);
     const hidden = await space.call("keys.rerollKey", { keyId: old.keyId, expiration: 0 }, { rootKey });

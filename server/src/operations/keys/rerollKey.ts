@@ -15,12 +15,12 @@ export const rerollKey = operation({
   name: "keys.rerollKey",
   summary: "Replace a key with a new one",
   description:
-    "The new key has the old one's settings and shares its credits and counters. The old key stays usable for `expiration` milliseconds, but never beyond its own expiry. If it is rerolled again within that time, the next key gets the expiry that the old key had before the first reroll. An expired key cannot be rerolled.",
+    "The new key has the old key's settings and shares its credits and counters. The old key stays usable for `expiration` milliseconds, but never beyond its own expiry. If the old key is rerolled again within that time, the next key gets the expiry that the old key had before its first reroll. An expired key cannot be rerolled.",
   permission: "api.<id>.create_key",
   input: z.strictObject({
     keyId,
     expiration: instant.describe(
-      "How long the old key stays usable, in milliseconds (a duration, not a time), such as 86400000 for one day. 0: it expires at once.",
+      "How long the old key stays usable, in milliseconds (a duration, not a time), such as 86400000 for one day. 0: the old key expires at once.",
     ),
   }),
   output: z.strictObject({ keyId: storedId.describe("The new key's id."), key: newKeySecret }),
@@ -35,14 +35,15 @@ export const rerollKey = operation({
     const old = await lockPermittedKey(context, input.keyId, "create_key");
     const nowMs = now();
     if (hasEnded(old, nowMs)) {
-      throw new Failure("precondition_failed", { detail: "The key has expired. Create a new one instead." });
+      throw new Failure("precondition_failed", { detail: "The key has expired. Create a new key instead." });
     }
-    if (old.sealed !== undefined) requireEncryption(context, old.apiId); // the new key is recoverable too
+    // the new key of a recoverable key is recoverable, too
+    if (old.sealed !== undefined) requireEncryption(context, old.apiId, "create a key with `keys.createKey`");
     const id = newId("key");
     const meta = old.meta && JSON.stringify(old.meta);
     const row = { ...old, id, meta, expiresAtMs: ownExpiry(old), nowMs };
     const key = await insertOwnKey(context, row, old.sealed !== undefined);
-    await copyGrants(context, old.id, id);
+    await copyAccess(context, old.id, id);
     await replaceRatelimits(context, id, [], old.ratelimits);
     await setKeyRerolled(tx, old.workspaceId, old.id, {
       nowMs,
@@ -68,13 +69,16 @@ function ownExpiry({ expiresAtMs, reroll }: KeyDetails): number | undefined {
   return reroll === undefined ? expiresAtMs : reroll.expiredAtMs;
 }
 
-/** A key is still valid at the instant of its expiry, so a key that ends now gets the millisecond before. */
+/**
+ * A key is still valid in the millisecond of its expiry. So a key that expires at once gets the millisecond before now.
+ */
 function lastInstant(old: KeyDetails, expiration: number, nowMs: number): number {
   const wanted = expiration === 0 ? nowMs - 1 : nowMs + expiration;
   return Math.min(wanted, old.expiresAtMs ?? lastInstantMs);
 }
 
-async function copyGrants(
+/** Gives a key the direct permissions and the roles of another key. */
+async function copyAccess(
   { tx, caller }: TransactContext,
   fromKeyId: string,
   toKeyId: string,

@@ -163,7 +163,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(granted + (await stored(keyId)).remaining).toBe(30);
   }, 20_000);
 
-  test("a key that is gone, or in an api where the caller may not change keys, is one 404", async () => {
+  test("a deleted key, and a key in an api where the caller may not change keys, are the same 404", async () => {
     const { keyId } = await create({ remaining: 5 });
     const rootKey = await space.keyWith("api.api_other.update_key", `api.${apiId}.read_key`);
     const hidden = await space.call("keys.updateCredits", body(keyId, "set", 9), { rootKey });

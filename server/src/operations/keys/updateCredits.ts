@@ -8,7 +8,7 @@ export const updateCredits = operation({
   name: "keys.updateCredits",
   summary: "Set, add or take away credits",
   description:
-    "A key shares its balance with the keys that it was rerolled to, so the change is for all of them.",
+    "A key shares its balance with the keys that replaced it in a reroll, so the change applies to all of them.",
   permission: "api.<id>.update_key",
   input: z.strictObject({ keyId, operation: creditsOperation, value: creditsValue }),
   output: storedCredits,

@@ -231,7 +231,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await state()).toEqual(before);
   });
 
-  test("a key that is gone, of a deleted api, or in an api where the caller may not change keys is one 404", async () => {
+  test("a deleted key, a key of a deleted api, and a key in an api where the caller may not change keys are the same 404", async () => {
     const other = await space.data("apis.createApi", { name: "other" });
     const gone = await space.data("keys.createKey", { apiId });
     await space.data("keys.deleteKey", { keyId: gone.keyId });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { operation } from "../../operation.ts";
 import { setKey } from "../../storage/queries/keys/write.ts";
-import { setOwner } from "../shared/accounts.ts";
+import { updateAccountOf } from "../shared/accounts.ts";
 import { changedFields } from "../shared/changes.ts";
 import { creditsChange } from "../shared/credits.ts";
 import { externalId, findOrCreateIdentity } from "../shared/identities.ts";
@@ -17,7 +17,7 @@ import { keyWarnings } from "../shared/warnings.ts";
 
 const input = z.strictObject({
   keyId,
-  name: keyName.nullable().optional().describe(`${keyName.description} null removes it.`),
+  name: keyName.nullable().optional().describe(`${keyName.description} null removes the name.`),
   externalId: externalId
     .nullable()
     .optional()
@@ -96,7 +96,11 @@ export const updateKey = operation({
       },
       now(),
     );
-    await setOwner(context, { workspaceId: caller.workspaceId, id: key.subjectId, kind: "key" }, input);
+    await updateAccountOf(
+      context,
+      { workspaceId: caller.workspaceId, id: key.subjectId, kind: "key" },
+      input,
+    );
     if (input.roles !== undefined) await replaceRoles(context, key.id, input.roles);
     if (input.permissions !== undefined) {
       await replacePermissions(context, key.id, await findOrCreatePermissions(context, input.permissions));

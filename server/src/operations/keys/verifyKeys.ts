@@ -19,19 +19,14 @@ const error = z.strictObject({
   title: z.string().max(255).describe("What kind of error this is, in a few words."),
   detail: z.string().max(65_536).describe("What was wrong in this entry, and what to do."),
   status: z.int().min(400).max(599).describe("The HTTP status that this entry alone would get."),
-  type: z
-    .string()
-    .max(2_048)
-    .describe("The address of the error's page. Its last segments identify the error."),
+  type: z.string().max(2_048).describe("The URL of the error's page. Its last segments identify the error."),
   errors: z
     .array(
       z.strictObject({
         location: z
           .string()
           .max(65_536)
-          .describe(
-            "Where in the entry the error is, such as `body.key`, as if the entry were the whole body.",
-          ),
+          .describe("Where in the entry the error is, such as `body.key`. Here, `body` is the entry."),
         message: z.string().max(65_536).describe("What is wrong there."),
         fix: z.string().max(65_536).optional().describe("What to send instead."),
       }),
@@ -50,7 +45,7 @@ export const verifyKeys = operation({
   name: "keys.verifyKeys",
   summary: "Verify several keys",
   description:
-    "Decides each entry on its own and in order, as `keys.verifyKey` would if the entries were sent one after the other: the same counters, credits, usage and errors. An entry that is invalid fails alone. Only a body that is not an array of 1 to 100 entries fails as a whole. For the request limits of the server and of the workspace, each entry counts as one call.",
+    "Decides each entry on its own and in order, as `keys.verifyKey` would if the entries were sent one after the other: with the same effect on counters, credits and usage, and the same errors. If an entry is invalid, only this entry fails. Only a body that is not an array of 1 to 100 entries fails as a whole. For the request limits of the server and of the workspace, each entry counts as one call.",
   permission: "api.<id>.verify_key",
   input: z.array(verificationInput).min(1).max(100).describe("The verifications, in order."),
   output: z.array(result).max(100).describe("One result for each verification, in the order of the request."),
@@ -88,7 +83,7 @@ function resultsOf(context: RunContext, responses: readonly Settled<Verification
   );
 }
 
-/** Verifies the entries one after the other, so that the upstream counts them in their order. */
+/** Verifies one entry after the other, so that the upstream counts them in the order of the request. */
 async function respondInShadow(
   context: RunContext,
   upstream: Upstream,

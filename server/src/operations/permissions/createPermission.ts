@@ -27,7 +27,7 @@ export const createPermission = operation({
     const permission = { id: newId("perm"), name, slug, description: input.description || null };
     if (!(await insertPermission(tx, caller.workspaceId, permission, now()))) {
       throw new Failure("permission_already_exists", {
-        detail: `A permission with the slug ${quoted(slug)} exists already.`,
+        detail: `A permission with the slug ${quoted(slug)} already exists.`,
       });
     }
     audit("permission.create", permission.id);

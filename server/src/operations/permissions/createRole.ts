@@ -38,7 +38,7 @@ export const createRole = operation({
     const role = { id: newId("role"), name: input.name, description: input.description || null };
     if (!(await insertRole(tx, caller.workspaceId, role, now()))) {
       throw new Failure("role_already_exists", {
-        detail: `A role named ${quoted(input.name)} exists already.`,
+        detail: `A role named ${quoted(input.name)} already exists.`,
       });
     }
     audit("role.create", role.id);

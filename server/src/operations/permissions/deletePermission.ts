@@ -9,7 +9,7 @@ export const deletePermission = operation({
   name: "permissions.deletePermission",
   summary: "Delete a permission",
   description:
-    "This is permanent. Every key and role loses the permission. A reference with the exact shape of an id is never looked up as a slug, so repeating a call with an id cannot delete another permission.",
+    "This is permanent. Every key and role loses the permission. Text of the form of an id (`perm_` and 22 letters or digits) is never looked up as a slug, so a repeated call with an id cannot delete another permission.",
   permission: "rbac.*.delete_permission",
   input: z.strictObject({ permission: permissionRef }),
   output: z.strictObject({}),

@@ -9,7 +9,7 @@ export const deleteRole = operation({
   name: "permissions.deleteRole",
   summary: "Delete a role",
   description:
-    "This is permanent. Every key loses the role and the permissions that it had through it. A reference with the exact shape of an id is never looked up as a name, so repeating a call with an id cannot delete another role.",
+    "This is permanent. Every key loses the role, and the permissions that the role gave it. Text of the form of an id (`role_` and 22 letters or digits) is never looked up as a name, so a repeated call with an id cannot delete another role.",
   permission: "rbac.*.delete_role",
   input: z.strictObject({ role: roleRef }),
   output: z.strictObject({}),

@@ -9,7 +9,7 @@ export const listPermissions = operation({
   name: "permissions.listPermissions",
   summary: "List permissions",
   description:
-    "All permissions, oldest first. `search` covers id, name, slug and description. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.",
+    "All permissions, oldest first. `search` covers id, name, slug and description. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.",
   permission: "rbac.*.read_permission",
   input: z.strictObject(searchInput),
   page: permission,

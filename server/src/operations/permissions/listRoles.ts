@@ -11,7 +11,7 @@ export const listRoles = operation({
   name: "permissions.listRoles",
   summary: "List roles",
   description:
-    "All roles, oldest first. `search` covers id, name and description. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.",
+    "All roles, oldest first. `search` covers id, name and description. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.",
   permission: "rbac.*.read_role",
   input: z.strictObject(searchInput),
   page: role,

@@ -22,7 +22,7 @@ export const setRolePermissions = operation({
     role: roleRef.optional().describe(`${roleRef.description} Required, unless \`roleId\` is sent.`),
     roleId: roleRef.optional().describe("Another name for `role`. Send only one of the two."),
     permissions: permissionSlugs.describe(
-      "The slugs of all permissions that the role is to give. A repeated slug counts once. `[]` removes them all.",
+      "The slugs of all permissions that the role then gives. A repeated slug counts once. `[]` removes them all.",
     ),
   }),
   output: z.array(permission),
@@ -52,5 +52,5 @@ function refOf({ role, roleId }: { role?: string | undefined; roleId?: string | 
   const ref = role ?? roleId;
   if (ref !== undefined && (role === undefined || roleId === undefined)) return ref;
   const problem = ref === undefined ? "is missing" : "is sent together with `roleId`";
-  throw invalid("body.role", problem, "send the role's id or name, once");
+  throw invalid("body.role", problem, "send the role's id or name in `role` or in `roleId`");
 }

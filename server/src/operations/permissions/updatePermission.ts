@@ -17,7 +17,7 @@ import { description } from "../shared/values.ts";
 export const updatePermission = operation({
   name: "permissions.updatePermission",
   summary: "Update a permission",
-  description: "An omitted field stays unchanged. Keys and roles keep it under its new slug.",
+  description: "An omitted field stays unchanged. Keys and roles keep the permission under its new slug.",
   permission: "rbac.*.update_permission",
   input: z.strictObject({
     permission: permissionRef,
@@ -26,7 +26,9 @@ export const updatePermission = operation({
     description: description
       .nullable()
       .optional()
-      .describe("What it allows, for people. null or empty text removes it."),
+      .describe(
+        "What the permission allows, as text for people. null or empty text removes the description.",
+      ),
   }),
   output: permission,
   errors: ["permission_not_found", "permission_already_exists"],

@@ -18,7 +18,7 @@ export const updateRole = operation({
     description: description
       .nullable()
       .optional()
-      .describe("What it allows, for people. null or empty text removes it."),
+      .describe("What the role allows, as text for people. null or empty text removes the description."),
   }),
   output: role,
   errors: ["role_not_found", "role_already_exists"],

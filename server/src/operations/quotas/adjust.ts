@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { invalid } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
-import { changeAccount, lockOwner, note, ownerFields } from "../shared/accounts.ts";
+import { addMovement, changeAccount, lockOwner, ownerFields } from "../shared/accounts.ts";
 import { withQuota } from "../shared/quotaChanges.ts";
 import { maxUnits, quotaName, quotaResponse, storedQuota, storedQuotaExample } from "../shared/quotas.ts";
 import { text } from "../shared/values.ts";
@@ -10,7 +10,7 @@ export const adjust = operation({
   name: "quotas.adjust",
   summary: "Correct what a quota has used",
   description:
-    "Sets the units that the current period has used, or changes them by an amount. If you send `used`, units of this period that open reservations already hold are not given back later: the figure you send is taken as final. Units held from grants are still given back.",
+    "Sets how many units the current period has used, or changes this number. The `used` that you send is final: units of this period that open reservations hold are not given back to it later. Units that they hold from grants are still given back.",
   permission: "identity.<id>.update_identity",
   orPermission: "api.<id>.update_key",
   input: z.strictObject({
@@ -21,16 +21,16 @@ export const adjust = operation({
       .min(0)
       .max(maxUnits)
       .optional()
-      .describe(
-        "What `used` becomes: the units of the quota used in this period, within the limit and as overage.",
-      ),
+      .describe("The new number of units of the quota used in this period, within the limit and as overage."),
     change: z
       .int()
       .min(-maxUnits)
       .max(maxUnits)
       .optional()
-      .describe("Added to the used units; negative to give some back. Use never falls below 0."),
-    reason: text(1, 512).optional().describe("Why, for the ledger."),
+      .describe(
+        "The number to add to the used units. A negative number gives units back. The sum never falls below 0.",
+      ),
+    reason: text(1, 512).optional().describe("Why, as text for the ledger."),
   }),
   output: storedQuota,
   errors: ["identity_not_found", "key_not_found", "precondition_failed"],
@@ -51,7 +51,7 @@ export const adjust = operation({
           ? { ...quota, used: changedUse(quota.used, change ?? 0) }
           : { ...quota, used, epoch: quota.epoch + 1 },
       );
-      note(context, book, changed.account, {
+      addMovement(context, book, changed.account, {
         kind: "adjust",
         quota: name,
         amount: used ?? change ?? 0,

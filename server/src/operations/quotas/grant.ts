@@ -2,7 +2,7 @@ import { z } from "zod";
 import { byEnd, grantedUnits } from "../../domain/quotas.ts";
 import { invalid } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
-import { changeAccount, lockOwner, note, ownerFields } from "../shared/accounts.ts";
+import { addMovement, changeAccount, lockOwner, ownerFields } from "../shared/accounts.ts";
 import { bounds, refuseAbove } from "../shared/bounds.ts";
 import { withQuota } from "../shared/quotaChanges.ts";
 import { maxUnits, quotaName, quotaResponse, storedQuota, storedQuotaExample } from "../shared/quotas.ts";
@@ -12,7 +12,7 @@ export const grant = operation({
   name: "quotas.grant",
   summary: "Grant units on top of a quota",
   description:
-    "A top-up. Units that end soonest are spent first: grants that expire before the period ends, then the period's own units, then other grants in order of expiry. An expired grant is lost.",
+    "Units that end soonest are spent first: grants that expire before the period ends, then the period's own units, then other grants in the order of their expiry. Unspent units of an expired grant are lost.",
   permission: "identity.<id>.update_identity",
   orPermission: "api.<id>.update_key",
   input: z.strictObject({
@@ -21,8 +21,8 @@ export const grant = operation({
     amount: z.int().min(1).max(maxUnits).describe("The units to grant."),
     expires: instant
       .optional()
-      .describe("When the grant expires. Unix time in milliseconds. If omitted, it never does."),
-    reason: text(1, 512).optional().describe("Why, for the ledger."),
+      .describe("When the grant expires. Unix time in milliseconds. If omitted, the grant never expires."),
+    reason: text(1, 512).optional().describe("Why, as text for the ledger."),
   }),
   output: storedQuota,
   errors: ["identity_not_found", "key_not_found", "precondition_failed", "bound_exceeded"],
@@ -60,7 +60,7 @@ export const grant = operation({
         const grants = [...quota.grants, { id, amount, left: amount, expiresAtMs: expires }];
         return { ...quota, grants: grants.sort(byEnd) };
       });
-      note(context, book, changed.account, { kind: "grant", quota: name, amount, reason });
+      addMovement(context, book, changed.account, { kind: "grant", quota: name, amount, reason });
       return changed.account;
     });
     audit(`${owner.kind}.update`, owner.targetId, ["quotas"]);

@@ -1,4 +1,4 @@
-/** When explanations say that a cost passes which credits or quotas cannot pay yet. */
+/** Tests the time at which, according to an explanation, a cost passes that credits or quotas cannot pay yet. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { engines } from "../../../test/harness.ts";

@@ -53,8 +53,8 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   test.each([
-    ["day", "Europe/Berlin", "2029-03-25T12:00:00Z", "2029-03-25T22:00:00Z"], // of 23 hours
-    ["day", "Europe/Berlin", "2029-10-28T12:00:00Z", "2029-10-28T23:00:00Z"], // of 25 hours
+    ["day", "Europe/Berlin", "2029-03-25T12:00:00Z", "2029-03-25T22:00:00Z"], // a day of 23 hours
+    ["day", "Europe/Berlin", "2029-10-28T12:00:00Z", "2029-10-28T23:00:00Z"], // a day of 25 hours
     ["day", "America/Sao_Paulo", "2018-11-03T12:00:00Z", "2018-11-04T03:00:00Z"], // midnight does not exist
     ["day", "America/Havana", "2029-11-03T12:00:00Z", "2029-11-04T04:00:00Z"], // midnight comes twice: the first counts
     ["week", "Asia/Kathmandu", "2029-01-03T12:00:00Z", "2029-01-07T18:15:00Z"],

@@ -62,7 +62,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await verify(one.key)).toMatchObject({ valid: true, quotas: [{ used: 1, remaining: 2 }] });
   });
 
-  test("a key's quota of the same name is a sub-cap: both must suffice, and a refusal takes from neither", async () => {
+  test("if a key has a quota of the same name, both must suffice, and a refusal takes from neither", async () => {
     await identityWith({ quotas: [monthly("requests", 10)] });
     const { key, keyId } = await keyOf({ quotas: [monthly("requests", 2)] });
     const cost = (units: number) => verify(key, { quotas: [{ name: "requests", cost: units }] });
@@ -78,7 +78,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await quotaOf()).toMatchObject({ used: 2, remaining: 8 });
   });
 
-  test("credits of an identity are shared by its keys, and a key's own are a sub-cap", async () => {
+  test("the keys of an identity share its credits; if a key also has credits of its own, both must suffice", async () => {
     await identityWith({ credits: { remaining: 5 } });
     const [free, capped] = [await keyOf(), await keyOf({ credits: { remaining: 1 } })];
     expect(await verify(free.key, { credits: { cost: 2 } })).toMatchObject({

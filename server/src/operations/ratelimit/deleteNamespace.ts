@@ -10,7 +10,7 @@ export const deleteNamespace = operation({
   name: "ratelimit.deleteNamespace",
   summary: "Delete a rate limit namespace",
   description:
-    "This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the name creates another namespace, whose counters start empty. A reference with the exact shape of an id is never looked up as a name, so repeating a call with an id cannot delete another namespace.",
+    "This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the same name creates another namespace, whose counters start empty. Text of the form of an id (`rlns_` and 22 letters or digits) is never looked up as a name, so a repeated call with an id cannot delete another namespace.",
   permission: "ratelimit.<id>.delete_namespace",
   input: z.strictObject({ namespace: namespaceRef }),
   output: z.strictObject({}),
@@ -19,7 +19,8 @@ export const deleteNamespace = operation({
 
   async transact(input, { caller, tx, audit, evict }) {
     const { workspaceId } = caller;
-    await lockWorkspace(tx, workspaceId); // creating a namespace takes the same lock, so none is created meanwhile
+    // the creation of a namespace takes the same lock, so no namespace is created meanwhile
+    await lockWorkspace(tx, workspaceId);
     const id = await requireNamespace(tx, caller, input.namespace, "delete_namespace");
     const isAnother = isNameLikeId(input.namespace, "rlns", id);
     if (isAnother || !(await lockNamespace(tx, workspaceId, id))) {

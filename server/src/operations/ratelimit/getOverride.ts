@@ -15,7 +15,7 @@ export const getOverride = operation({
   name: "ratelimit.getOverride",
   summary: "Read the override that applies to an identifier",
   description:
-    "The override for exactly this identifier. If no override has it, the override whose pattern matches, and of several the one with the longest literal part.",
+    "Returns the override for exactly this identifier. If it is missing, returns the override whose pattern matches. If several patterns match, the pattern with the longest literal part wins.",
   permission: "ratelimit.<id>.read_override",
   input: z.strictObject({ namespace: namespaceRef, identifier: identifierPattern }),
   output: override,

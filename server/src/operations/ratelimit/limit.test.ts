@@ -193,7 +193,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await limit("sends", 100, { identifier: "User_1" })).toMatchObject({ limit: 50 });
     });
 
-    test("set again keeps its id, deleted is gone, and can be set once more", async () => {
+    test("keeps its id if it is set again, and can be created again after its deletion", async () => {
       const first = await set("user_1", 5);
       expect(await set("user_1", 6)).toEqual(first);
       expect(await names()).toEqual(["user_1"]);

@@ -13,7 +13,9 @@ export const limit = operation({
   input: limitInput,
   output: z.strictObject({
     ...limitState,
-    success: z.boolean().describe("true: the request may pass. false: refuse it. It was not counted."),
+    success: z
+      .boolean()
+      .describe("true: the request may pass. false: refuse the request. It was not counted."),
   }),
   errors: ["bound_exceeded"],
   example: {

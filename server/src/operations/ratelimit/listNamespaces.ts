@@ -10,7 +10,7 @@ export const listNamespaces = operation({
   name: "ratelimit.listNamespaces",
   summary: "List rate limit namespaces",
   description:
-    "The namespaces that the root key may read, oldest first unless `order` says otherwise. `search` covers the id and the name. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.",
+    "The namespaces that the root key may read, oldest first unless `order` says otherwise. `search` covers the id and the name. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination.hasMore` says whether more follow.",
   permission: "ratelimit.<id>.read_namespace",
   input: z.strictObject({ ...searchInput, order }),
   page: namespace,

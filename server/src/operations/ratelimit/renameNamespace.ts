@@ -31,7 +31,8 @@ export const renameNamespace = operation({
 
   async transact(input, { caller, tx, audit, evict }) {
     const { workspaceId } = caller;
-    await lockWorkspace(tx, workspaceId); // creating a namespace takes the same lock, so none is created meanwhile
+    // the creation of a namespace takes the same lock, so no namespace is created meanwhile
+    await lockWorkspace(tx, workspaceId);
     const id = await requireNamespace(tx, caller, input.namespace, "update_namespace");
     const found = await findNamespaceRow(tx, workspaceId, id);
     if (found === undefined) throw new Failure("ratelimit_namespace_not_found");

@@ -9,7 +9,7 @@ import { storedId } from "../shared/values.ts";
 
 export const setOverride = operation({
   name: "ratelimit.setOverride",
-  summary: "Override the limit of an identifier, or of those that match a pattern",
+  summary: "Override the limit of an identifier, or of all identifiers that match a pattern",
   description:
     "The override replaces the `limit` and `duration` that requests for these identifiers send. An existing override with the same identifier or pattern is replaced.",
   permission: "ratelimit.<id>.set_override",

@@ -16,7 +16,7 @@ export const createKey = operation({
   name: "rootKeys.createKey",
   summary: "Create a root key",
   description:
-    "This response is the only one that shows the root key. The new root key cannot have a permission that the calling root key lacks, and cannot expire later.",
+    "This response is the only one that shows the root key. The new root key cannot have a permission that the calling root key lacks, and cannot expire later than the calling root key.",
   permission: "root_key.*.create_root_key",
   input: z.strictObject({
     permissions: rootKeyPermissions.min(1),
@@ -25,7 +25,7 @@ export const createKey = operation({
       .nullable()
       .optional()
       .describe(
-        "When the root key expires. Unix time in milliseconds, in the future. null or omitted: never. If the calling root key expires, the new one must expire too, and not later.",
+        "When the root key expires. Unix time in milliseconds, in the future. null or omitted: never. If the calling root key expires, the new root key must expire too, and not later.",
       ),
   }),
   output: newRootKey,
@@ -62,7 +62,7 @@ function notInFuture() {
 function beyondOwn(ownMs: number | undefined) {
   return invalid(
     "body.expires",
-    "is omitted, or later than the expiry of the calling root key",
-    `send a time of at most ${ownMs}`,
+    "is missing, null or later than the expiry of the calling root key",
+    `send a time of at most ${ownMs}, as Unix time in milliseconds`,
   );
 }

@@ -13,20 +13,24 @@ const rootKey = z.strictObject({
   start: z
     .string()
     .max(255)
-    .describe("The first characters of the root key, to recognize it by. May be empty."),
+    .describe("The first characters of the root key, by which a person can recognize it. May be empty."),
   end: z
     .string()
     .max(255)
-    .describe("The last four characters of the root key. Empty for one that an older version created."),
+    .describe(
+      "The last four characters of the root key. Empty for a root key that an older version created.",
+    ),
   enabled: z.boolean().describe("false: requests with the root key are refused."),
   createdAt: instant.describe("When the root key was created. Unix time in milliseconds."),
   lastUsedAt: instant.describe(
-    "When a request with the root key was last accepted, to within a few seconds. Unix time in milliseconds. 0 if it never was.",
+    "When a request with the root key was last accepted, to within a few seconds. Unix time in milliseconds. 0 if the root key was never used.",
   ),
   expires: instant.nullable().describe("When the root key expires. Unix time in milliseconds. null: never."),
   permissions: z
     .array(z.string().min(1).max(512))
-    .describe("What the root key may do: `<resource>.<id or *>.<action>` each, or `*` for everything."),
+    .describe(
+      "What the root key may do. Each permission is `<resource>.<id or *>.<action>`, or `*` for everything.",
+    ),
 });
 
 export const listKeys = operation({

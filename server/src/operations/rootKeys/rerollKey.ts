@@ -15,15 +15,15 @@ import {
 import { lastInstantMs } from "../shared/values.ts";
 
 /**
- * How long a root key that rerolls itself must stay valid: if the response is lost, the call can be repeated with it.
+ * How long a root key that rerolls itself must stay valid. If the response is lost, its owner can repeat the call.
  */
 const shortestOwnMs = 60_000;
 
 export const rerollKey = operation({
   name: "rootKeys.rerollKey",
-  summary: "Replace a root key by a new one",
+  summary: "Replace a root key with a new one",
   description:
-    "The new root key has the name, the permissions and the expiry that the old one had before it was first rerolled. The calling root key must hold all of these permissions. To reroll the root key that makes the call, `expiration` must be at least 60000, so that a lost response locks nobody out.",
+    "The new root key has the old root key's name and permissions, and the expiry that the old root key had before it was first rerolled. The calling root key must hold all of these permissions. To reroll the root key that makes the call, `expiration` must be at least 60000, so that a lost response locks nobody out.",
   permission: "root_key.<id>.update_root_key",
   input: z.strictObject({
     keyId: rootKeyId,
@@ -33,7 +33,7 @@ export const rerollKey = operation({
       .max(lastInstantMs)
       .nullable()
       .describe(
-        "How long the old root key stays valid, in milliseconds. 0 ends it at once, and null keeps its expiry. It never lives longer than before.",
+        "How long the old root key stays valid, in milliseconds. 0: the old root key is invalid at once. null: its expiry does not change. The old root key never stays valid longer than before.",
       ),
   }),
   output: newRootKey,
@@ -98,6 +98,7 @@ function expired() {
 function refuseBeyondOwn(expiresAtMs: number | undefined, ownMs: number | undefined): void {
   if (ownMs === undefined || (expiresAtMs !== undefined && expiresAtMs <= ownMs)) return;
   throw new Failure("insufficient_permissions", {
-    detail: "The new root key would expire later than the calling one, or never.",
+    detail:
+      "The new root key would expire later than the calling root key, or never. Use a root key that expires no earlier.",
   });
 }

@@ -17,11 +17,11 @@ export const updateKey = operation({
   name: "rootKeys.updateKey",
   summary: "Update a root key",
   description:
-    "An omitted field stays unchanged. The last enabled root key of a workspace with the permission `*` can neither be disabled nor lose it.",
+    "An omitted field stays unchanged. The last enabled root key of a workspace with the permission `*` can neither be disabled nor lose this permission.",
   permission: "root_key.<id>.update_root_key",
   input: z.strictObject({
     keyId: rootKeyId,
-    name: rootKeyName.nullable().optional().describe(`${rootKeyName.description} null removes it.`),
+    name: rootKeyName.nullable().optional().describe(`${rootKeyName.description} null removes the name.`),
     enabled: z
       .boolean()
       .optional()

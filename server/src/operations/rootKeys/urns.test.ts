@@ -41,7 +41,7 @@ describe.each(engines)("on $name, a root key with URNs as permissions", (engine)
   const statusOf = async (rootKey: string, operation: string, body: object) =>
     (await space.call(operation, body, { rootKey })).status;
 
-  test("of a single keyspace may act in its api alone, and lists them as they were given", async () => {
+  test("for a single keyspace may act only in its api, and lists the URNs unchanged", async () => {
     const [mine, other] = [await makeApi(), await makeApi()];
     const permissions = [
       urn(`keyspaces/${mine.keyspaceId}#create_key`),
@@ -65,7 +65,7 @@ describe.each(engines)("on $name, a root key with URNs as permissions", (engine)
     }
   });
 
-  test("of a single keyspace keeps them when the api is deleted, and nobody is given them any more", async () => {
+  test("for a single keyspace keeps them when the api is deleted, but no other root key can get them any more", async () => {
     const { apiId, keyspaceId, keyId } = await makeApi();
     const permissions = [urn(`keyspaces/${keyspaceId}/keys/*#read_key`)];
     const { key: rootKey, keyId: own } = await space.data("rootKeys.createKey", { permissions });

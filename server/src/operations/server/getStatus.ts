@@ -8,15 +8,15 @@ const setting = z.strictObject({
   value: z
     .string()
     .max(1_000_000)
-    .describe("Its value or default, with secrets masked. Empty if it is unset."),
-  description: z.string().max(1_000).describe("What it sets."),
+    .describe("The value of the variable, or the default, with secrets masked. Empty if there is neither."),
+  description: z.string().max(1_000).describe("What the variable sets."),
 });
 
 export const getStatus = operation({
   name: "server.getStatus",
   summary: "Read the state of the server",
   description:
-    "For the operator of the server: the state of the node that responds. The permission `*` does not include `server.*.read_status`, since the state concerns every workspace. `latchkey root-key create --permissions 'server.*.read_status'` grants it. A console session has it if it was opened with the login link.",
+    "For the operator of the server: the state of the node that responds. The permission `*` does not include `server.*.read_status`, because the state concerns every workspace. `latchkey root-key create --permissions 'server.*.read_status'` creates a root key with this permission. A console session that was opened with the login link has it, too.",
   permission: "server.*.read_status",
   input: z.strictObject({}),
   output: z.strictObject({
@@ -39,15 +39,17 @@ export const getStatus = operation({
         hits: amount.describe("How many look-ups since the start found the key in the cache."),
         misses: amount.describe("How many look-ups since the start did not find the key in the cache."),
         bytes: amount.describe("Memory that cached keys use, in bytes."),
-        maxBytes: amount.describe("The most that they may use, in bytes."),
+        maxBytes: amount.describe("The maximum memory that cached keys may use, in bytes."),
       })
       .describe("The cache of keys on this node."),
     usage: z
       .strictObject({
-        droppedEvents: amount.describe("Single events that were lost since the start."),
-        droppedCounts: amount.describe("Counts that were lost since the start."),
+        droppedEvents: amount.describe(
+          "Events of single verifications and decisions that were lost since the start.",
+        ),
+        droppedCounts: amount.describe("Usage counts that were lost since the start."),
         droppedTags: amount.describe(
-          "Tags that were not counted since the start, because the requests of a workspace had too many different ones. Their events are counted.",
+          "Tags that were left out of usage events since the start, because their workspace sent too many characters of tags within half a second. The events were recorded without them.",
         ),
         evictedEvents: amount.describe(
           "Stored events that were deleted since the start to stay within `USAGE_MAX_BYTES`.",
@@ -67,7 +69,7 @@ export const getStatus = operation({
       redis: "up",
       keyCache: { hits: 981_234, misses: 1_021, bytes: 1_048_576, maxBytes: 134_217_728 },
       usage: { droppedEvents: 0, droppedCounts: 0, droppedTags: 0, evictedEvents: 12_000 },
-      settings: [{ name: "PORT", value: "7070", description: "Port to listen on; 0 for any free one." }],
+      settings: [{ name: "PORT", value: "7070", description: "Port to listen on. 0: any free port." }],
     },
   },
 

@@ -8,14 +8,14 @@ export const accountFields = {
   credits: storedCredits
     .optional()
     .describe(
-      "The credits that the identity's keys share. Omitted if they are unlimited, or if the identity is shown as part of a key.",
+      "The credits that the identity's keys share. Omitted if they are unlimited, or if the identity is part of a key in the response.",
     ),
   quotas: z
     .array(storedQuota)
     .max(50)
     .optional()
     .describe(
-      "The quotas, and what is left of them. Omitted if the identity has no quotas, or if it is shown as part of a key.",
+      "The quotas, and what is left of them. Omitted if the identity has no quotas, or if it is part of a key in the response.",
     ),
 };
 

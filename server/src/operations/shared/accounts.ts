@@ -22,7 +22,7 @@ import { keyId, lockPermittedKey } from "./keys.ts";
 import { changedQuotas, type GivenQuotas, parseQuotas } from "./quotas.ts";
 import { amount } from "./values.ts";
 
-/** A request names the owner of credits and quotas with one of these: an identity or a key. */
+/** The fields of a request that names the owner of credits and quotas. It sends one of them. */
 export const ownerFields = {
   identity: identityRef.optional(),
   keyId: keyId.optional(),
@@ -102,7 +102,7 @@ export async function changeAccount(
 }
 
 /** Adds a movement to the account's ledger, with the caller's root key as the actor. */
-export function note(
+export function addMovement(
   { caller }: Pick<TransactContext, "caller">,
   book: AccountBook,
   account: Account,
@@ -120,7 +120,7 @@ export function note(
 export const creditsOperation = z
   .enum(["set", "increment", "decrement"])
   .describe(
-    "`set` makes `value` the balance, `increment` adds it, and `decrement` takes it away, down to 0. Unlimited credits can only be set.",
+    "`set` makes `value` the balance, `increment` adds `value` to it, and `decrement` takes `value` away, down to 0. Unlimited credits can only be set.",
   );
 
 export const creditsValue = amount
@@ -150,7 +150,7 @@ export async function updateCreditsOf(
       isSet: operation === "set",
       nowMs: book.nowMs,
     });
-    note(context, book, changed, { kind: operation, amount: value ?? 0 });
+    addMovement(context, book, changed, { kind: operation, amount: value ?? 0 });
     return changed;
   });
   return creditsResponse(creditsOf(after.credits));
@@ -158,17 +158,17 @@ export async function updateCreditsOf(
 
 /**
  * The credits after the change, or `undefined` for unlimited credits. A decrement by more than is left leaves 0.
- * Errors: `invalid_input` if the amount is missing, if unlimited credits are incremented or decremented, or if the
+ * Errors: `invalid_input` if `value` is missing, if unlimited credits are incremented or decremented, or if the
  * balance would be too large.
  */
 function creditsAfter({ operation, value }: CreditsStep, current: Credits | undefined): Credits | undefined {
   if (operation === "set" && (value === null || value === undefined)) return undefined;
   if (value === null || value === undefined) {
-    throw invalid("body.value", `is missing, and ${operation} needs an amount`, "send a whole number");
+    throw invalid("body.value", `is missing, and ${operation} needs it`, "send a whole number");
   }
   if (operation === "set") return { remaining: value, refill: current?.refill };
   if (current === undefined) {
-    throw invalid("body.operation", "changes credits that are unlimited", "use `set` first");
+    throw invalid("body.operation", "changes credits that are unlimited", "send `set` with a number first");
   }
   const sum = operation === "increment" ? current.remaining + value : Math.max(0, current.remaining - value);
   if (sum > Number.MAX_SAFE_INTEGER) {
@@ -178,11 +178,11 @@ function creditsAfter({ operation, value }: CreditsStep, current: Credits | unde
 }
 
 /**
- * Changes the credits and quotas of an owner. What the update omits stays unchanged. Returns false if the update
- * changes neither credits nor quotas.
+ * Changes the credits and quotas of an owner as an update says. Fields that the update omits stay unchanged. Returns
+ * false if the update changes neither credits nor quotas.
  * Errors: those of `changedCredits` and `parseQuotas`.
  */
-export async function setOwner(
+export async function updateAccountOf(
   context: TransactContext,
   owner: Owner,
   { credits, quotas }: { credits?: CreditsChange; quotas?: GivenQuotas | undefined },
@@ -196,7 +196,7 @@ export async function setOwner(
     let changed = account;
     if (changesCredits) {
       changed = withCredits(account, changedCredits(creditsOf(account.credits), credits), { isSet, nowMs });
-      if (isSet) note(context, book, changed, { kind: "set", amount: changed.credits.remaining ?? 0 });
+      if (isSet) addMovement(context, book, changed, { kind: "set", amount: changed.credits.remaining ?? 0 });
     }
     if (quotas === undefined || rules === undefined) return changed;
     return { ...changed, quotas: changedQuotas(account.quotas, quotas, rules, nowMs) };

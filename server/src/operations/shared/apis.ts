@@ -8,8 +8,8 @@ import { instant, storedId, text } from "./values.ts";
 export const apiName = text(3, 256).describe("A name for people, such as `payments`. It need not be unique.");
 
 /**
- * An api as every operation returns it. What is not set is omitted. Members that older servers do not send are optional
- * in this schema, since the clients that are generated from it should accept responses of older servers.
+ * An api as every operation returns it. Fields that are not set are omitted. Fields that older servers do not send are
+ * optional in this schema, so that the clients that are generated from it accept responses of older servers.
  */
 export const api = z.strictObject({
   id: storedId.describe("The api's id."),
@@ -19,7 +19,7 @@ export const api = z.strictObject({
   deleteProtection: z.boolean().optional().describe("Whether `apis.deleteApi` refuses to delete the api."),
   defaultPrefix: keyPrefix
     .optional()
-    .describe("The prefix of keys that are created without one. Omitted if there is no default."),
+    .describe("The prefix of keys that are created without `prefix`. Omitted if there is no default."),
   defaultByteLength: byteLength
     .optional()
     .describe(

@@ -1,9 +1,9 @@
 import { Failure } from "../../errors/failure.ts";
 
 /**
- * The most that a workspace may store in one place, such as on one key. They bound the size of every read, and are far
- * above real use. What an older version stored above a bound can still be read and removed. A role needs no bound
- * here: one request can give it at most 1000 permissions.
+ * How much a workspace may store in one place, such as on one key. These bounds limit the size of every read, and are
+ * far above real use. What an older version has stored beyond a bound can still be read and removed. A role needs no
+ * bound here, because a single request sets all its permissions, and the request may have at most 1,000.
  */
 export const bounds = {
   permissionsPerKey: 1_000,

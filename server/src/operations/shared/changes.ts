@@ -1,4 +1,4 @@
-/** The names of the fields that an update sends, without `ref`: the name of the field that says what to update. */
+/** The names of the fields that an update sends, without `ref`, the field that says which record to update. */
 export function changedFields(input: object, ref: string): string[] {
   return Object.keys(input).filter((name) => name !== ref);
 }

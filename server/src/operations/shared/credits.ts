@@ -10,28 +10,24 @@ const refillInterval = z
 const refillAmount = z
   .int()
   .min(1)
-  .describe(
-    "The number of credits that a refill sets the balance to. Credits that are left are not added to it.",
-  );
+  .describe("The number of credits that a refill sets the balance to. Credits that are left are lost.");
 
 const refillDay = z
   .int()
   .min(1)
   .max(31)
-  .describe(
-    "The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill.",
-  );
+  .describe("The day of the month of a monthly refill. In a month without this day, its last day.");
 
 /** A refill as a request describes it. */
 export const refill = z
   .strictObject({
     interval: refillInterval,
     amount: refillAmount,
-    refillDay: refillDay.optional().describe(`${refillDay.description} If omitted, the first day.`),
+    refillDay: refillDay
+      .optional()
+      .describe(`${refillDay.description} If omitted, the first day. Send it only for a monthly refill.`),
   })
-  .describe(
-    "Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits.",
-  );
+  .describe("Sets the balance to `amount` every day or every month. Unlimited credits cannot have a refill.");
 
 export type Refill = z.output<typeof refill>;
 
@@ -61,12 +57,10 @@ export type CreditsChange = z.output<typeof creditsChange> | null | undefined;
 const storedRefill = z.strictObject({
   interval: refillInterval,
   amount: refillAmount,
-  refillDay: refillDay
-    .optional()
-    .describe("The day of the month of a monthly refill. In a shorter month, its last day."),
+  refillDay: refillDay.optional(),
 });
 
-/** The credits of a key. `remaining: null` is unlimited. */
+/** The credits of a key or an identity, in a response. `remaining: null` is unlimited. */
 export const storedCredits = z.strictObject({
   remaining: amount
     .nullable()
@@ -87,13 +81,13 @@ export function creditsResponse(credits: Credits | undefined): z.input<typeof st
     : { remaining, refill: { interval: "monthly", amount, refillDay: day } };
 }
 
-/** The refill in its stored form: with its day of the month, or with `day: undefined` if it is daily. */
+/** Converts a refill to its stored form: `day` is its day of the month, or undefined if it is daily. */
 function parseRefill({ interval, amount, refillDay = 1 }: Refill): NonNullable<Credits["refill"]> {
   return { amount, day: interval === "monthly" ? refillDay : undefined };
 }
 
 /**
- * The credits of a new key. `undefined` is unlimited.
+ * Converts the credits in the request for a new key or identity. `undefined` is unlimited.
  * Errors: `invalid_input` for a refill of unlimited credits.
  */
 export function parseCredits(
@@ -126,7 +120,7 @@ export function changedCredits(
   if (change === null) return undefined;
   const { remaining = current?.remaining ?? null, refill: newRefill } = change;
   if (newRefill?.interval === "daily" && newRefill.refillDay !== undefined) {
-    const fix = "omit it, or send interval monthly";
+    const fix = "omit it, or set `interval` to monthly";
     throw invalid("body.credits.refill.refillDay", "is set for a daily refill", fix);
   }
   if (remaining === null && newRefill) throw refillOfUnlimited("body.credits");

@@ -14,7 +14,9 @@ import type { Check, Explanation } from "./explanation.ts";
 import { unknownQuota } from "./quotaChanges.ts";
 import { parseQuery, planFailure, type Requested } from "./verification.ts";
 
-/** Checks, and when all of them pass if nothing else changes. Undefined if they never all pass at one time. */
+/**
+ * `passesAt`: when all checks pass if nothing else changes. Undefined if they never all pass at the same time.
+ */
 type Explained = { checks: Check[]; passesAt: number | undefined };
 
 /**
@@ -46,7 +48,7 @@ export async function explainChecks(
   if (unknown !== undefined && checks.every(({ passed }) => passed)) {
     throw unknownQuota("body.quotas", unknown, "key");
   }
-  // a verification with an unknown quota never passes: once no other check refuses the key, it is an error
+  // waiting does not help a verification that names an unknown quota: it is refused, or fails with the error above
   const othersPassAt = unknown === undefined ? latestPass(checks, atMs) : undefined;
   return {
     checks: [...checks, ...accountChecks(outlooks, requested.cost, atMs)],
@@ -75,7 +77,9 @@ async function explainRatelimits(
   return plan.planned.map((planned, index) => ratelimitCheck(key, planned, itemAt(peeked, index), moment));
 }
 
-/** Whether the check applies to this key: those of IP addresses do only if the api or the key has an IP list. */
+/**
+ * Whether the check applies to this key. The checks of IP addresses apply only if the api or the key has an IP list.
+ */
 function isSet(key: KeyRecord, check: (typeof storedChecks)[number]["check"]): boolean {
   return (check !== "apiAddresses" && check !== "addresses") || key[check] !== undefined;
 }
@@ -112,8 +116,8 @@ export function explanationOf(
 }
 
 /**
- * When all of these checks pass: `atMs` if none failed. Undefined if one of them never will. It is right only for
- * checks that stay passed once they pass, which those of credits and quotas may not.
+ * When all of these checks pass: `atMs` if none failed. Undefined if one of them never passes. Once a check passes, it
+ * must stay passed. Checks of credits and quotas may not do that: `firstPayable` handles them.
  */
 function latestPass(checks: readonly Check[], atMs: number): number | undefined {
   let latest = atMs;
@@ -135,7 +139,7 @@ function recordOf(details: KeyDetails): KeyRecord {
     addresses: rangesOf(details.ipAllowList),
     granted: prepareGranted(permissions),
     limits: prepareLimits(details),
-    // these two do not matter, since the explanation always reads the accounts
+    // not used: an explanation reads the accounts in any case
     hasAccount: false,
     identityHasAccount: false,
   };

@@ -53,7 +53,7 @@ async function findAnyKey(context: RunContext, ref: KeyRef): Promise<KeyState | 
   if (found?.pendingMigrationId === null) return found;
   if (key === undefined) return undefined;
   if (migrationId !== undefined) await parseMigratedKey(context, key, migrationId);
-  // until its first verification, only the hash of a migrated key's last part is stored
+  // until the first verification of a migrated key, only the hash of the key's last part is stored
   const parts = parsePrefixedKey(key);
   const pending = parts && (await find("hash", hashKey(parts.longToken)));
   return pending?.pendingMigrationId === null ? undefined : pending;
@@ -112,8 +112,8 @@ function oldHashCheck({ oldHashes }: RunContext, scheme: OldScheme | undefined):
 }
 
 /**
- * After the record of a deleted key was removed, only its audit event is left. The event does not name the key's api,
- * so only a caller that may read the keys of all apis learns of it.
+ * If the record of a deleted key was removed, only its audit event is left. The event does not name the key's api, so
+ * only a caller that may read the keys of all apis learns of the event.
  */
 async function missingCheck(context: RunContext, keyId: string | undefined): Promise<Check> {
   const { caller, db } = context;
@@ -124,8 +124,8 @@ async function missingCheck(context: RunContext, keyId: string | undefined): Pro
   return {
     check: "found",
     passed: false,
-    why: "There is no such key that this root key may read.",
-    fix: "Check that the key is complete, and that it belongs to the workspace of this root key.",
+    why: "There is no such key, or this root key may not read it.",
+    fix: "Check that the key is complete, that it belongs to the workspace of this root key, and that this root key may read the keys of its api.",
   };
 }
 
@@ -144,6 +144,6 @@ async function deletedCheck(
     deletedAt,
     ...(event === undefined ? {} : { auditEventId: event.id }),
     why: `${name} was deleted at ${timeText(deletedAt)}${by}.`,
-    fix: "Create another key. A deleted one cannot be restored.",
+    fix: "Create another key. A deleted key cannot be restored.",
   };
 }

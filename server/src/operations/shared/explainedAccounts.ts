@@ -4,7 +4,10 @@ import { availableOf, nextResetsMs, type Quota, remainingOf } from "../../domain
 import type { Check } from "./explanation.ts";
 import { creditsText, timeText } from "./explanationWords.ts";
 
-/** Explains the credits and quotas of the key and its identity, as they will be when the outlooks begin, at `atMs`. */
+/**
+ * Explains the checks of the credits and quotas of the key and its identity. `atMs` is the time when the outlooks
+ * begin.
+ */
 export function accountChecks(outlooks: readonly Outlook[], cost: Cost, atMs: number): Check[] {
   const limited = outlooks.filter(({ account }) => account.credits.remaining !== null);
   const credits =

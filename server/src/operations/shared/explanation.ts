@@ -29,11 +29,11 @@ const granted = z.strictObject({
 });
 
 const part = z.strictObject({
-  depth: amount.describe("How deep the part is nested. 0 is the whole query."),
+  depth: amount.describe("How deeply the part is nested. 0: the whole query."),
   kind: z
     .enum(["all", "any", "permission"])
     .describe(
-      "`all`: the parts one deeper that follow are joined by AND. `any`: by OR. `permission`: one permission.",
+      "`all`: the following parts whose `depth` is one more are joined by AND. `any`: they are joined by OR. `permission`: a single permission.",
     ),
   permission: sentence.optional().describe("The permission. Only for the kind `permission`."),
   passed: z.boolean().describe("Whether the key satisfies this part."),
@@ -45,15 +45,15 @@ export const check = z.discriminatedUnion("check", [
     deletedAt: instant
       .optional()
       .describe(
-        "When the key or its api was deleted. Unix time in milliseconds. Omitted if neither was, or if it is unknown.",
+        "When the key or its api was deleted. Unix time in milliseconds. Omitted if neither was deleted, or if the time is unknown.",
       ),
     auditEventId: storedId
       .optional()
-      .describe("The id of the audit event of that deletion. Omitted if it is not stored any more."),
+      .describe("The id of the deletion's audit event. Omitted if the event is not stored any more."),
     migrationId: storedId
       .optional()
       .describe(
-        "The migration whose id the key's first verification must name. Omitted unless the key waits for it.",
+        "The migration whose id the key's first verification must name. Omitted unless the key waits for its first verification.",
       ),
   }),
   z.strictObject(
@@ -64,19 +64,19 @@ export const check = z.discriminatedUnion("check", [
     ...common("expiry", "The key has not expired. If it has, the code is `EXPIRED`."),
     expires: instant
       .optional()
-      .describe("When the key expires. Unix time in milliseconds. Omitted if it never does."),
+      .describe("When the key expires. Unix time in milliseconds. Omitted if it never expires."),
   }),
   z.strictObject({
     ...common(
       "ipAllowList",
-      "The address is in the IP allow-list of the api or of the key. If it is not, the code is `FORBIDDEN`. Only for lists that are set.",
+      "The address is in the IP allow-list of the api or of the key. If it is not, the code is `FORBIDDEN`. An api or a key without a list has no such check.",
     ),
     owner: z.enum(["api", "key"]).describe("Who has the list."),
     ip: z
       .string()
       .max(255)
       .optional()
-      .describe("The address in canonical form. Omitted if the verification has none."),
+      .describe("The address in canonical form. Omitted if the verification has no `ip`."),
     ipAllowList: z.array(sentence).describe("The addresses and ranges that are allowed."),
   }),
   z.strictObject({
@@ -87,12 +87,12 @@ export const check = z.discriminatedUnion("check", [
     query: sentence.optional().describe("The permission query. Omitted if the verification has none."),
     missing: z
       .array(sentence)
-      .describe("The permissions that the key lacks, of the parts that make the query fail."),
+      .describe("The permissions that the key lacks, from those parts of the query that make it fail."),
     granted: z
       .array(granted)
       .max(1000)
       .describe("The permissions of the key that cover a permission of the query, and how it has them."),
-    parts: z.array(part).describe("The parts of the query in reading order, each with whether it passed."),
+    parts: z.array(part).describe("The parts of the query in reading order."),
   }),
   z.strictObject({
     ...common("ratelimit", "A rate limit has room for the cost. If it has not, the code is `RATE_LIMITED`."),
@@ -107,7 +107,7 @@ export const check = z.discriminatedUnion("check", [
       .enum(["key", "identity"])
       .optional()
       .describe(
-        "Whose limit of the same name does not count because of this one. Omitted if it hides no other.",
+        "Who has a limit of the same name that does not count because of this limit. Omitted if this limit hides no other limit.",
       ),
     limit: amount.optional().describe("The highest total cost within any span of `duration`."),
     duration: storedDuration
@@ -129,7 +129,9 @@ export const check = z.discriminatedUnion("check", [
     owner: z
       .enum(["key", "identity"])
       .optional()
-      .describe("Whose credits they are. Both must suffice. Omitted if they are unlimited."),
+      .describe(
+        "Whose credits they are. If both have limited credits, both must suffice. Omitted if the credits are unlimited.",
+      ),
     remaining: amount.optional().describe("The credits that are left. Omitted if they are unlimited."),
     cost: amount.describe("The credits that the verification spends if it is valid."),
     passesAt,
@@ -139,14 +141,16 @@ export const check = z.discriminatedUnion("check", [
     name: sentence.describe("The quota's name."),
     owner: z
       .enum(["key", "identity"])
-      .describe("Whose quota it is. If both have one of this name, both must suffice."),
+      .describe("Whose quota it is. If both have a quota of this name, both must suffice."),
     limit: amount.describe("The units that each period allows."),
     used,
     remaining,
     cost: amount.describe("The units that the verification uses if it is valid."),
     resetsAt: instant
       .optional()
-      .describe("When the next period begins. Unix time in milliseconds. Omitted if none has begun yet."),
+      .describe(
+        "When the next period begins. Unix time in milliseconds. Omitted if no period has begun yet.",
+      ),
     passesAt,
   }),
 ]);
@@ -159,7 +163,7 @@ export const explanation = z.strictObject({
       valid: z.boolean().describe("Whether the request may pass."),
       code: z
         .enum(["VALID", "NOT_FOUND", ...refusalCodes])
-        .describe("The `code` of the verification: `VALID`, or that of the first check that fails."),
+        .describe("The `code` of the verification: `VALID`, or the code of the first check that fails."),
     })
     .describe("What `keys.verifyKey` would return."),
   keyId: storedId.optional().describe("The key's id. Omitted if the key was not found."),
@@ -176,9 +180,9 @@ export const explanation = z.strictObject({
         ),
     })
     .optional()
-    .describe("The verification that was decided again. Only for a `requestId`."),
-  at: instant.describe("The time for which this was decided. Unix time in milliseconds."),
-  checks: z.array(check).describe("Every check in the order of a verification, failed or not."),
+    .describe("The earlier verification that was decided again. Only if the request has `requestId`."),
+  at: instant.describe("The time for which the checks were decided. Unix time in milliseconds."),
+  checks: z.array(check).describe("Every check in the order of a verification, also those that passed."),
   passesAt: instant
     .optional()
     .describe(

@@ -15,7 +15,7 @@ export const reserve = z
   .min(1)
   .max(maxUnits)
   .describe(
-    "The units to hold. They are taken now, and what is not used comes back when the hold is settled.",
+    "The units to hold. They are taken now. Units that are not used come back when the hold is settled.",
   );
 
 export const ttl = z
@@ -27,7 +27,7 @@ export const ttl = z
 export const onExpiry = z
   .enum(["release", "charge"])
   .describe(
-    "What happens to a hold that expires before it is settled: it is given back, or charged in full.",
+    "What happens to the units of a hold that expires before it is settled: they are given back, or charged in full.",
   );
 
 export const reservation = z.strictObject({
@@ -44,7 +44,7 @@ export const reservationId = z
 
 export const settlement = z.strictObject({
   charged: amount.describe("The units that were charged."),
-  returned: amount.describe("The units of the hold that were not charged, and so given back."),
+  returned: amount.describe("The units of the hold that were given back, because they were not charged."),
   shortfall: amount.describe("The units that should have been charged, but were not available."),
   late: z
     .boolean()
@@ -80,7 +80,7 @@ export async function endReservation(context: RunContext, id: string, end: HoldE
 
 /**
  * Whether the caller may hold and settle units of keys in this api. null stands for an identity: its keys may be in any
- * api, so the caller needs the permission for all.
+ * api, so the caller needs the permission for all apis.
  */
 export function mayVerify(caller: Caller, apiId: string | null): boolean {
   return apiId === null ? mayAll(caller, "api", "verify_key") : may(caller, "api", apiId, "verify_key");

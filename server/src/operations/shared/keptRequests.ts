@@ -14,9 +14,9 @@ const maxChars = 4_096;
 const notKept = "-";
 
 /**
- * The fields of a verification's request that are stored with its usage event, so that `keys.explain` can check the
- * same request again. Empty for a request that sent only a key. The fields of other requests are kept only if the
- * verification was refused and the JSON has at most `maxChars` characters.
+ * The fields of a verification's request, as text that is stored with its usage event. With them, `keys.explain` can
+ * check the same request again. Empty for a request that sent only a key. The fields of other requests are kept only if
+ * the verification was refused and their JSON has at most `maxChars` characters.
  */
 export function keptRequest(input: VerificationInput, isRefused: boolean, ip: string | undefined): string {
   const { permissions, credits, quotas, ratelimits, keyspaces, autoApply, migrationId } = input;
@@ -36,7 +36,7 @@ export function keptRequest(input: VerificationInput, isRefused: boolean, ip: st
   return text.length > maxChars ? notKept : text;
 }
 
-/** The fields that `keptRequest` stored; undefined if it kept none. */
+/** The fields in a text that `keptRequest` returned; undefined if it kept no fields. */
 function readKept(text: string | undefined): KeptFields | undefined {
   if (text === undefined || text === notKept) return undefined;
   return kept.safeParse(text === "" ? {} : JSON.parse(text)).data;

@@ -26,7 +26,10 @@ export type KeyWalk = {
   isVisible(apiId: string): boolean;
 };
 
-/** The keys for a page. `readUntil` is set if the walk ended because it had read `rowBudget` keys: the last one. */
+/**
+ * The keys for a page. If the walk ended because it had read `rowBudget` keys, `readUntil` is the last key that it
+ * read.
+ */
 export type WalkedKeys = { found: Candidate[]; readUntil: Candidate | undefined };
 
 /** A list has up to two parts: the keys with a value to order by, such as an expiry, and the keys without one. */
@@ -34,7 +37,7 @@ type Part = { hasValue: boolean; read(stretch: Stretch): Promise<Candidate[]> };
 
 type Context = Pick<RunContext, "caller" | "slow" | "usage">;
 
-/** Large enough that few statements are needed, and small enough that each statement takes little time. */
+/** how many candidates a statement reads: so many that few statements are needed, and so few that each is fast */
 const candidatesAtOnce = 1_000;
 
 /**
@@ -133,14 +136,14 @@ function partsFrom({ caller, slow, usage }: Context, walk: KeyWalk): Part[] {
     },
   };
   // in ascending order, keys that never expire come last, and keys that were never used come first
-  const ascending = orderBy === "expires" ? [byExpiry, byCreation] : [byCreation, byLastUse];
-  const used = orderBy === "expires" && filter.expiresBeforeMs !== undefined ? [byExpiry] : ascending;
-  const parts = descending ? used.toReversed() : used;
+  const all = orderBy === "expires" ? [byExpiry, byCreation] : [byCreation, byLastUse];
+  const ascending = orderBy === "expires" && filter.expiresBeforeMs !== undefined ? [byExpiry] : all;
+  const parts = descending ? ascending.toReversed() : ascending;
   const first = parts.findIndex(({ hasValue }) => after === undefined || hasValue === (after.value !== null));
   return first === -1 ? [] : parts.slice(first);
 }
 
-/** The candidates that match the filter. `actual` is the value that each now has in the field `orderBy`. */
+/** The candidates that match the filter. `actual` is the current value of the field by which the list is ordered. */
 async function matching(
   { caller, slow, usage }: Context,
   { filter, orderBy, unusedSinceMs, isVisible }: KeyWalk,

@@ -23,7 +23,7 @@ export const keyName = text(1, 255).describe(
   "A name for people, such as `Payments, production`. It need not be unique.",
 );
 export const keyPrefix = word(1, 16).describe(
-  "What the key begins with, before a `_`: with `prod`, the key looks like `prod_2cGK…`. Letters, digits and `_`.",
+  "The text with which the key begins, before a `_`: with `prod`, the key looks like `prod_2cGK…`. Letters, digits and `_`.",
 );
 
 export const byteLength = z
@@ -39,7 +39,9 @@ export const newKeySecret = z
   .string()
   .min(1)
   .max(512)
-  .describe("The whole key. Store or hand it out now: it is not shown again.")
+  .describe(
+    "The whole key. Store it or hand it out now: unless the key is recoverable, it is not shown again.",
+  )
   .meta({ secret: true });
 
 /** A whole key in a request. */
@@ -51,7 +53,7 @@ export const decrypt = z
   .boolean()
   .default(false)
   .describe(
-    "true: adds `plaintext`, the whole key, to each key that was created as recoverable. Needs the permission `api.*.decrypt_key`, and a server with a recovery key.",
+    "true: adds `plaintext`, the whole key, to each key that was created as recoverable. Needs the permission `decrypt_key` in the key's api, and a server with a recovery key.",
   );
 
 /** The hash of a whole key, in a request. */
@@ -59,10 +61,10 @@ export const keyHash = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/, "send a SHA-256 in base64url, 43 characters without padding")
   .describe(
-    "The SHA-256 of the whole key in base64url without padding, 43 characters: names a key without sending it.",
+    "The SHA-256 of the whole key in base64url without padding, 43 characters. It names a key without revealing it.",
   );
 
-/** Optional, since other servers with the same API may have no keyspaces. This server always returns it. */
+/** Optional, because other servers with the same API may have no keyspaces. This server always returns it. */
 export const keyspaceId = storedId
   .optional()
   .describe("The id of the api's keyspace, the set of all its keys.");
@@ -76,12 +78,12 @@ export const warnings = z
   .array(z.string())
   .optional()
   .describe(
-    "What was done as requested but was probably not meant, such as an expiry in the past. One sentence each. Omitted if there is nothing to warn about.",
+    "What was done as requested but was probably not meant, such as an expiry in the past. One text for each. Omitted if there is nothing to warn about.",
   );
 
 export const enabled = z.boolean().describe("false: every verification of the key returns `DISABLED`.");
 
-/** A key as every operation returns it. What is not set is omitted. */
+/** A key as every operation returns it. Fields that are not set are omitted. */
 export const key = z.strictObject({
   keyId: storedId.describe("The key's id."),
   keyspaceId,
@@ -89,7 +91,7 @@ export const key = z.strictObject({
     .string()
     .max(255)
     .describe(
-      "The first characters of the key, to recognize it by: the prefix and four more. May be empty for a migrated key.",
+      "The first characters of the key, by which a person can recognize it: the prefix and four more characters. May be empty for a migrated key.",
     ),
   enabled,
   createdAt: instant.describe("When the key was created. Unix time in milliseconds."),
@@ -97,10 +99,10 @@ export const key = z.strictObject({
   meta: storedMeta.optional().describe("The key's own metadata. Omitted if it has none."),
   updatedAt: instant
     .optional()
-    .describe("When the key was last changed. Unix time in milliseconds. Omitted if it never was."),
+    .describe("When the key was last changed. Unix time in milliseconds. Omitted if it was never changed."),
   lastUsedAt: instant
     .optional()
-    .describe("When the key was last verified. Unix time in milliseconds. Omitted if it never was."),
+    .describe("When the key was last verified. Unix time in milliseconds. Omitted if it was never verified."),
   expires: expires.optional(),
   permissions: z
     .array(permissionSlug)
@@ -112,7 +114,7 @@ export const key = z.strictObject({
   credits: storedCredits.optional().describe("The key's credits. Omitted if they are unlimited."),
   identity: identity
     .optional()
-    .describe("The identity that the key belongs to. Omitted if there is not one."),
+    .describe("The identity that the key belongs to. Omitted if the key belongs to none."),
   ratelimits: z
     .array(storedRatelimit)
     .max(50)
@@ -123,7 +125,7 @@ export const key = z.strictObject({
     .max(50)
     .optional()
     .describe(
-      "The key's own quotas, and what is left of them, in the response of `keys.getKey`. Omitted if it has none.",
+      "The key's own quotas, and what is left of them. Omitted if the key has no quotas, and in all responses but that of `keys.getKey`.",
     ),
   ipAllowList: storedIpAllowList,
   plaintext: newKeySecret
@@ -132,11 +134,11 @@ export const key = z.strictObject({
 });
 
 /** roughly how many bytes one permission or role adds to a key in a page */
-const bytesOfGrant = 100;
+const bytesOfAccess = 100;
 
 /** Roughly how many bytes a key has in a page. */
 export function bytesOfKey({ directCount, roleCount, meta, identityMeta }: ListedKeyRow): number {
-  return (directCount + roleCount) * bytesOfGrant + (meta?.length ?? 0) + (identityMeta?.length ?? 0);
+  return (directCount + roleCount) * bytesOfAccess + (meta?.length ?? 0) + (identityMeta?.length ?? 0);
 }
 
 export const keyExample = {
@@ -181,8 +183,8 @@ function unlessEmpty<T>(items: T[]): T[] | undefined {
 }
 
 /**
- * Locks the key with this id until the transaction ends. Since the key is about to change, its cached record is evicted
- * after the commit, and so are those of the keys that share its credits and counters.
+ * Locks the key with this id until the transaction ends. After the commit, evicts the cached records of this key and of
+ * the keys that share its credits and counters, because the caller of this function is about to change the key.
  * Errors: `key_not_found`, also if the key was deleted, or if the caller may not do `action` in the key's api.
  */
 export async function lockPermittedKey(
@@ -207,11 +209,16 @@ export function createSecret(
 }
 
 /**
- * Throws unless recoverable keys may be created in this api.
+ * Throws unless recoverable keys may be created in this api. `otherFix` is what the request can do without a recovery
+ * key.
  * Errors: those of `requireRecovery`; `insufficient_permissions` if the caller lacks `encrypt_key`.
  */
-export function requireEncryption({ caller, recovery }: TransactContext, apiId: string): void {
-  requireRecovery(recovery);
+export function requireEncryption(
+  { caller, recovery }: TransactContext,
+  apiId: string,
+  otherFix: string,
+): void {
+  requireRecovery(recovery, otherFix);
   if (!may(caller, "api", apiId, "encrypt_key")) throw missingPermission("api.<id>.encrypt_key");
 }
 
@@ -224,16 +231,15 @@ export function requireDecryption(
   apiId: string,
   recovery: Recovery | undefined,
 ): Recovery["open"] {
-  const { open } = requireRecovery(recovery);
+  const { open } = requireRecovery(recovery, "omit `decrypt`");
   if (may(caller, "api", apiId, "decrypt_key")) return open;
   throw missingPermission("api.<id>.decrypt_key");
 }
 
 /** Errors: `precondition_failed` if this server has no recovery key. */
-function requireRecovery(recovery: Recovery | undefined): Recovery {
+function requireRecovery(recovery: Recovery | undefined, otherFix: string): Recovery {
   if (recovery !== undefined) return recovery;
   throw new Failure("precondition_failed", {
-    detail:
-      "This server cannot create or show recoverable keys, since RECOVERY_KEY is not set. Set it, or omit the option.",
+    detail: `This server has no recovery key, so it cannot create or show recoverable keys. Set RECOVERY_KEY, or ${otherFix}.`,
   });
 }

@@ -54,7 +54,7 @@ async function ask(
   { hash, start }: Asked,
 ): Promise<void> {
   const { caches, caller } = context;
-  // another request may have stored the hash meanwhile; then there is no need to ask the upstream
+  // if another request has stored the hash meanwhile, there is no need to ask the upstream
   if ((await caches.keys.find(caller.workspaceId, hash)) !== undefined) return;
   if (!upstream.mayAsk(start)) throw unavailable({ unavailable: "too many unknown keys", retryAfterMs: 0 });
   const migration = migrationId === undefined ? {} : { migrationId };
@@ -72,7 +72,10 @@ async function ask(
   }
 }
 
-/** The waiting key that the verdict names. Undefined if that key does not wait, or does not begin like `key`. */
+/**
+ * The waiting key that the verdict names. Undefined if that key does not wait, or if `key` begins with other
+ * characters.
+ */
 export async function waitingFor(
   { db, caller }: RunContext,
   key: string,
@@ -82,6 +85,7 @@ export async function waitingFor(
   return waiting !== undefined && key.startsWith(waiting.start) ? waiting : undefined;
 }
 
+/** Records that the upstream has a key that was not imported. */
 export function noteUnimported(
   { now, requestId }: RunContext,
   upstream: Upstream,
@@ -91,7 +95,7 @@ export function noteUnimported(
   upstream.noteDifference("not_imported", example);
 }
 
-/** Stores the hash of a waiting key, and the credits that it has left according to the upstream. */
+/** Stores the hash of a waiting key, and the credits that the key has left according to the upstream. */
 export async function learn(
   context: RunContext,
   waiting: WaitingKey,
@@ -131,7 +135,8 @@ export function creditsOwner(
 }
 
 /**
- * Sets the owner's credits. `undefined` changes nothing: if an upstream sends no credits, they need not be unlimited.
+ * Sets the owner's credits to `value`. If `value` is undefined, changes nothing: an upstream that sends no credits may
+ * still limit them.
  */
 export async function setCredits(
   context: TransactContext,
@@ -151,7 +156,7 @@ export function unavailable({
   retryAfterMs,
 }: Extract<UpstreamResponse, { unavailable: string }>) {
   return new Failure("upstream_unavailable", {
-    detail: `Only the upstream server can decide about this key, and it is not available: ${reason}.`,
+    detail: `Only the upstream server can decide about this key, but it did not: ${reason}.`,
     headers: { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) },
   });
 }

@@ -9,7 +9,7 @@ import { amount, instant } from "./values.ts";
 export const limitState = storedRatelimit.extend({
   owner: z.enum(["key", "identity"]).describe("Who has the limit. All keys of an identity share its limits."),
   used: amount.describe("The cost that counts now. It may exceed a limit that was lowered."),
-  remaining: amount.describe("The cost that the very next verification may have."),
+  remaining: amount.describe("The highest cost with which the very next verification passes."),
   reset: instant.describe(
     "The time at which the window will be empty if nothing more is counted. Unix time in milliseconds.",
   ),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { invalid } from "../../errors/failure.ts";
 import type { Limits } from "../../operation.ts";
 
-/** A JSON object with at most 100 members. It is passed on unchanged, members such as `__proto__` included. */
+/** A JSON object with at most 100 members. It stays unchanged, even if it has members such as `__proto__`. */
 export const meta = z
   .custom<Record<string, unknown>>(
     (value) => typeof value === "object" && value !== null && !Array.isArray(value),
@@ -18,7 +18,7 @@ export const storedMeta = z
   .custom<object>()
   .meta({ type: "object", additionalProperties: true, maxProperties: 100 });
 
-/** If metadata is larger than this, its size is noted in the request's log event. */
+/** If metadata has more bytes of JSON than this, the request's log event has the size. */
 const notedMetaBytes = 10_240;
 
 /**

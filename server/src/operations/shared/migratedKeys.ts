@@ -11,8 +11,7 @@ import {
 
 /**
  * Finds a migrated key at its first verification, and stores the hash of the whole key. Later verifications find the
- * key by this hash.
- * Returns `undefined` if there is no such key, or if the caller may not verify it.
+ * key by this hash. Returns `undefined` if there is no such key, or if the caller may not verify it.
  * Errors: `key_malformed` if the key does not have the form that the migration's algorithm needs.
  */
 export async function findMigratedKey(

@@ -14,7 +14,7 @@ export type Target = { apiId: string; algorithm: Algorithm; migrationId: string 
 type PreparedKey = {
   /** the hash of the key, in the form in which the database stores it */
   hash: string;
-  /** hash of the migration, the api and all fields of the item, to recognize an item that is sent again */
+  /** a hash of the migration, the api and all fields of the item; it identifies an item that is sent again */
   migratedFrom: string;
   externalId: string | undefined;
   parsed: ParsedKey;
@@ -22,10 +22,10 @@ type PreparedKey = {
 
 export const notSha256 = { message: "is not a SHA-256", fix: "send 32 bytes in hex, base64 or base64url" };
 
-/** A migrated key is stored with this number of random bytes, since the true number is unknown. */
+/** A migrated key is stored with this number of random bytes, because the true number is unknown. */
 const assumedByteLength = 16;
 
-/** Few enough that other writes do not wait noticeably for the transaction of one part. */
+/** so few that other writes do not wait noticeably for the transaction of one part */
 const rowsPerPart = 500;
 const keysPerTurn = 100;
 

@@ -43,13 +43,13 @@ export const limitInput = z.strictObject({
     .int()
     .min(0)
     .default(1)
-    .describe("How much of `limit` this request uses. 0 reads the state without using any."),
+    .describe("How much of `limit` this request uses. 0: the request only reads the state."),
 });
 
 /** What the response says about a limit after counting. */
 export const limitState = {
   limit: amount.describe("The limit that was applied: the override's, if one matches, or the request's."),
-  remaining: amount.describe("The cost that the very next request may still have."),
+  remaining: amount.describe("The highest cost with which the very next request passes."),
   reset,
   overrideId: storedId
     .optional()
@@ -131,7 +131,7 @@ export function countLimits(
 type Decided = { passed: boolean; decisions: Decision[] };
 type Planned = { input: LimitInput; window: Window; override: Override | undefined };
 
-/** Finds one namespace after the other: if two inputs name the same new namespace, the first creates it. */
+/** Finds one namespace after the other: if two inputs name the same new namespace, the first input creates it. */
 function planAll(context: RunContext, inputs: readonly LimitInput[]): MaybePromise<Planned[]> {
   const planned: Planned[] = [];
   for (const input of inputs) {
@@ -142,7 +142,7 @@ function planAll(context: RunContext, inputs: readonly LimitInput[]): MaybePromi
   return planned;
 }
 
-/** Plans the inputs that `planned` does not have yet. `next` is the namespace of the first of them. */
+/** Plans the inputs that `planned` does not have yet. `next` is the namespace of the first such input. */
 async function planRest(
   context: RunContext,
   inputs: readonly LimitInput[],
@@ -216,7 +216,7 @@ async function createNamespace(context: RunContext, name: string): Promise<Names
     return id;
   });
   const found = await caches.namespaces.find(workspaceId, name);
-  return found ?? { id: claimedId, overrides: overrideTable([]) }; // the namespace may have been deleted since
+  return found ?? { id: claimedId, overrides: overrideTable([]) }; // the namespace may have been deleted meanwhile
 }
 
 /** The window to count in: the override's for this identifier, if the namespace has one, or the request's. */

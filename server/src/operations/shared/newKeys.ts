@@ -33,16 +33,14 @@ export const newKeyFields = {
   enabled: enabled.default(true),
   credits: credits
     .optional()
-    .describe(
-      "How many verifications the key may still pass, counted by cost. If omitted, they are unlimited.",
-    ),
+    .describe("The key's own credits, which its verifications spend. If omitted, they are unlimited."),
   ipAllowList: ipAllowList.optional(),
   ratelimits: ratelimits
     .optional()
-    .describe("The key's own rate limits. A limit of its identity with the same name is overridden."),
+    .describe("The key's own rate limits. Each replaces its identity's limit of the same name."),
   quotas: quotas
     .optional()
-    .describe("The key's own quotas. Those of its identity count too: both must suffice."),
+    .describe("The key's own quotas. Its identity's quotas count too: both must suffice."),
 };
 
 const newKeyInput = z.strictObject(newKeyFields);

@@ -9,8 +9,8 @@ import { storeLearnedHash } from "./learning.ts";
 type Action = "verify_key" | "read_key";
 
 /**
- * Finds a key that was imported with a hash such as bcrypt, and stores its SHA-256, by which it is found from then on.
- * Returns `undefined` if there is no such key, or if the caller may not do `action` with the key.
+ * Finds a key that was imported with a hash such as bcrypt, and stores the key's SHA-256. Later requests find the key
+ * by this SHA-256. Returns `undefined` if there is no such key, or if the caller may not do `action` with the key.
  * Errors: `hashing_busy`.
  */
 export async function findByOldHash(
@@ -30,7 +30,7 @@ export async function findByOldHash(
     async (write) => void (await storeLearnedHash(context, write, match.waiting, hash)),
   );
   const found = await findStored();
-  // a deleted key already has this SHA-256, so it was not stored: later requests with this key skip the comparison
+  // the SHA-256 was not stored, because a deleted key already has it: later requests with this key skip the comparison
   if (found === undefined) oldHashes.rejectMatch(key, match.compared);
   return found;
 }
@@ -59,9 +59,9 @@ async function findWaiting(
 }
 
 /**
- * Selects the waiting keys that are compared with a presented key: so few that a guess is cheap. The candidates come
- * sorted: those that share the most first characters with the presented key come first. The import limits their number,
- * so they are always selected.
+ * Selects the waiting keys that are compared with a presented key. There are so few that a wrong key costs the server
+ * little. The candidates are sorted by how many first characters they share with the presented key, the most first.
+ * Those that share the most are always selected, because the import limits their number.
  */
 function affordable(candidates: readonly WaitingKey[]): WaitingKey[] {
   let work = 0;

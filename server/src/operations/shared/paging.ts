@@ -69,7 +69,7 @@ export const searchInput = {
   search: search.optional(),
 };
 
-/** As `pageStart`, with the search text trimmed. Blank text means no search. */
+/** Like `pageStart`, with the search text trimmed. Blank text means no search. */
 export function searchStart(input: {
   limit: number;
   cursor?: string | undefined;
@@ -79,7 +79,7 @@ export function searchStart(input: {
 }
 
 /**
- * The most bytes that are loaded at a time, unless one item alone is larger: it limits how much memory a page needs.
+ * The most bytes that are loaded at a time, unless one item alone is larger. It limits how much memory a page needs.
  */
 const maxLoadedBytes = 2 * 1024 * 1024;
 
@@ -91,8 +91,9 @@ type Loading<H, T> = {
 };
 
 /**
- * Like `pageOf`, for rows that become large items. It loads at most `maxLoadedBytes` at a time, estimated by `bytesOf`,
- * until the page is full. It measures an item by its JSON, but does not keep the JSON, which would take memory, too.
+ * Like `pageOf`, for rows that become large items. Loads at most `maxLoadedBytes` at a time, estimated by `bytesOf`,
+ * until the page is full. Measures each item by its JSON, but does not keep the JSON, because that would take memory,
+ * too.
  */
 export async function loadedPage<H extends { id: string }, T>(
   rows: readonly H[],

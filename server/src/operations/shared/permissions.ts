@@ -20,7 +20,7 @@ export const permissionSlug = z
   .max(128)
   .regex(/^[a-zA-Z0-9_:\-.*]+$/, "use only letters, digits and _ : - . *")
   .describe(
-    "The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission, a trailing `.*` one or more further segments, any other exactly one segment.",
+    "The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission. At the end, `.*` covers one or more segments. Anywhere else, `*` covers exactly one segment.",
   );
 
 export const permissionName = text(1, 512).describe(
@@ -40,7 +40,9 @@ export const permission = z.strictObject({
   id: storedId.describe("The permission's id."),
   name: permissionName,
   slug: permissionSlug,
-  description: description.optional().describe("What it allows, for people. Omitted if it has none."),
+  description: description
+    .optional()
+    .describe("What the permission allows, for people. Omitted if it has no description."),
 });
 
 export const permissionExample = {
@@ -54,7 +56,7 @@ export function permissionResponse(record: PermissionRecord): z.input<typeof per
   return description === null ? { id, name, slug } : { id, name, slug, description };
 }
 
-/** The permissions with these slugs. Creates those that do not exist. */
+/** The permissions with these slugs. Creates the permissions that do not exist. */
 export async function findOrCreatePermissions(
   { caller, tx, audit, newId, now }: TransactContext,
   slugs: readonly string[],
@@ -68,7 +70,7 @@ export async function findOrCreatePermissions(
 }
 
 /**
- * As `findOrCreatePermissions`, for operations whose own permission does not include creating permissions.
+ * Like `findOrCreatePermissions`, for operations whose own permission does not include creating permissions.
  * Errors: `insufficient_permissions` if a slug does not exist and the caller may not create permissions.
  */
 export async function requirePermissions(

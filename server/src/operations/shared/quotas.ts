@@ -13,14 +13,16 @@ import { amount, instant, storedId, text } from "./values.ts";
 export const maxUnits = 1_000_000_000_000_000;
 
 export const quotaName = text(3, 128).describe(
-  "The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity.",
+  "The name by which a verification names the quota, such as `requests`. Unique among the quotas of the key or identity.",
 );
 
 const units = z.int().min(0).max(maxUnits);
 
 const rollover = z
   .strictObject({
-    max: units.describe("The most unused units of the limit that the next period gets in addition."),
+    max: units.describe(
+      "The maximum number of unused units of the limit that are carried to the next period.",
+    ),
   })
   .describe(
     "Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried.",
@@ -29,7 +31,7 @@ const rollover = z
 const overage = z
   .union([z.enum(["refuse", "allow"]), units])
   .describe(
-    "What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period.",
+    "What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: the verification passes, and its units are counted. A number above the limit: verifications pass until a period has used that many units in all.",
   );
 
 const anchor = z
@@ -42,20 +44,24 @@ const thresholds = z
   .array(z.int().min(1).max(1000))
   .max(20)
   .describe(
-    "Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it.",
+    "Percentages of the limit, ascending. The first verification in a period that reaches a threshold says so in `crossed`, and the ledger records it.",
   );
 
 const ruleFields = {
   name: quotaName,
   limit: units.describe("The units that each period allows. 0: only grants can be spent."),
-  period: z.enum(periodUnits).describe("The unit of the length of a period."),
-  every: z.int().min(1).max(366).describe("The number of units in a period, such as 3 for a quarter."),
+  period: z.enum(periodUnits).describe("The unit in which `every` counts the length of a period."),
+  every: z
+    .int()
+    .min(1)
+    .max(366)
+    .describe("The length of a period in units of `period`, such as 3 with `month` for a quarter."),
 };
 
 const autoApply = z
   .boolean()
   .describe(
-    "true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does.",
+    "true: every verification uses one unit, unless it names the quota with another cost. false: only a verification that names the quota uses it.",
   );
 
 const quota = z.strictObject({
@@ -64,7 +70,7 @@ const quota = z.strictObject({
   timeZone: text(1, 64)
     .optional()
     .describe(
-      "An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone.",
+      "An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, because they have no summer time. Default: the workspace's time zone.",
     ),
   anchor: anchor.default("calendar"),
   rollover: rollover.optional(),
@@ -74,7 +80,9 @@ const quota = z.strictObject({
   restart: z
     .boolean()
     .default(false)
-    .describe("true: if a quota of this name exists, it begins anew, with nothing used and nothing carried."),
+    .describe(
+      "true: a quota of this name that exists already begins anew, with nothing used and nothing carried.",
+    ),
 });
 
 export const quotas = z
@@ -90,7 +98,7 @@ export type GivenQuotas = z.output<typeof quotas>;
 const resetsAt = instant
   .optional()
   .describe(
-    "When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use.",
+    "When the next period begins. Unix time in milliseconds. Omitted if no period has begun: with the anchor `first_use`, the first use begins it.",
   );
 
 export const used = amount.describe(
@@ -120,7 +128,7 @@ export const storedQuota = z.strictObject({
         remaining: amount.describe("The units of the grant that are left. Held units are not included."),
         expires: instant
           .optional()
-          .describe("When the grant expires. Unix time in milliseconds. Omitted if it never does."),
+          .describe("When the grant expires. Unix time in milliseconds. Omitted if it never expires."),
       }),
     )
     .max(100)
@@ -197,7 +205,7 @@ export function usedQuotaResponse({ resetsAtMs, ...use }: QuotaUse): z.input<typ
 }
 
 /**
- * Validates the quotas of a request. `timeZone` is for quotas that name none.
+ * Validates the quotas of a request. `timeZone` applies to quotas that name no time zone.
  * Errors: `invalid_input` for an unknown time zone, thresholds out of order, an overage that is not above the limit, or
  * a period of more than 24 hours in the unit `hour`.
  */
@@ -233,7 +241,11 @@ function refuseContradictions(
   }
   const outOfOrder = thresholds.findIndex((percent, index) => percent <= (thresholds[index - 1] ?? 0));
   if (outOfOrder !== -1) {
-    throw invalid(`${place}.thresholds[${outOfOrder}]`, "is not above the one before it", "sort them");
+    throw invalid(
+      `${place}.thresholds[${outOfOrder}]`,
+      "is not above the threshold before it",
+      "sort the thresholds, each once",
+    );
   }
 }
 
@@ -258,7 +270,7 @@ export async function newQuotas(
   return changedQuotas([], given, rules, now());
 }
 
-/** The quotas after a request has replaced all. A quota of the same name keeps its use, unless `restart` is true. */
+/** Replaces all quotas by those of a request. A quota whose name stays keeps its use, unless `restart` is true. */
 export function changedQuotas(
   current: readonly Quota[],
   given: GivenQuotas,

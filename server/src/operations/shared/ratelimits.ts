@@ -21,14 +21,14 @@ export const windowFields = {
 
 const ratelimit = z.strictObject({
   name: text(3, 128).describe(
-    "The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity.",
+    "The name by which a verification names the limit, such as `requests`. Unique among the rate limits of the key or identity.",
   ),
   ...windowFields,
   autoApply: z
     .boolean()
     .default(false)
     .describe(
-      "true: every verification counts against this limit. false: only a verification that names the limit does.",
+      "true: every verification counts against this limit. false: only a verification that names the limit counts.",
     ),
 });
 
@@ -41,7 +41,7 @@ export const refuseRepeatedNames = checkWith<readonly { name: string }[]>(
         input,
         path: [index, "name"],
         message: `repeats the name ${quoted(name)}`,
-        params: { fix: "give each one a different name" },
+        params: { fix: "give each item a different name" },
         continue: true,
       });
     }
@@ -56,7 +56,7 @@ export const ratelimits = z
   .describe("Rate limits with different names, which verifications count against.");
 
 export const reset = amount.describe(
-  "When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty.",
+  "When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if the cost is above the limit. Otherwise: when the window is empty.",
 );
 
 export const storedDuration = z
@@ -67,10 +67,10 @@ export const storedDuration = z
 
 export const storedRatelimit = z.strictObject({
   id: storedId.describe("The rate limit's id."),
-  name: text(3, 128).describe("The name that a verification uses for it."),
+  name: text(3, 128).describe("The name by which a verification names the limit."),
   limit: z.int().min(1).describe("The highest total cost within any span of `duration`."),
   duration: storedDuration,
-  autoApply: z.boolean().describe("Whether every verification counts against it without naming it."),
+  autoApply: z.boolean().describe("Whether every verification counts against the limit without naming it."),
 });
 
 /**
@@ -109,7 +109,7 @@ export function parseRatelimits(
   return items.map(({ duration, ...rest }) => ({ ...rest, durationMs: duration }));
 }
 
-/** Replaces the rate limits of a key or an identity. They are matched by name, and each change is audited. */
+/** Replaces the rate limits of a key or an identity. A limit whose name stays keeps its id. Audits each change. */
 export async function replaceRatelimits(
   { caller, tx, audit, newId }: TransactContext,
   ownerId: string,

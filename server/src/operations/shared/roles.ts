@@ -33,7 +33,9 @@ export const roleNames = z
 export const role = z.strictObject({
   id: storedId.describe("The role's id."),
   name: roleName,
-  description: description.optional().describe("What it allows, for people. Omitted if it has none."),
+  description: description
+    .optional()
+    .describe("What the role allows, for people. Omitted if it has no description."),
   permissions: z
     .array(permission)
     .optional()
@@ -53,7 +55,7 @@ export function roleResponse({ id, name, description, permissions }: RoleRecord)
   return response;
 }
 
-/** The roles as responses show them. Reads their permissions, which nothing but the response needs. */
+/** The roles as responses show them. Reads the permissions of the roles, because only responses need these. */
 export async function rolesResponse(
   { tx, caller }: TransactContext,
   roles: readonly RoleRow[],

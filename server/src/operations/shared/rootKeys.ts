@@ -27,7 +27,7 @@ export const rootKeyPermissions = z
   .array(z.string().min(1).max(512).describe("One permission, such as `api.*.create_key`, or `*` for all."))
   .max(1_000)
   .describe(
-    "What the root key may do: `<resource>.<id or *>.<action>` each, or `*` for everything except `server.*.read_status`, which only the command line grants. URNs as Unkey writes them (`unkey:v1:<workspace>:<path>#<action>`) are mapped to these. The calling root key must hold each of them. A repeated one counts once.",
+    "What the root key may do. Each permission is `<resource>.<id or *>.<action>`, or `*` for everything except `server.*.read_status`, which only the command line grants. A URN as Unkey writes it (`unkey:v1:<workspace>:<path>#<action>`) stands for such permissions. The calling root key must hold each permission. A repeated permission counts once.",
   );
 
 /** The new root key in the response that creates it. */
@@ -37,7 +37,7 @@ export const newRootKey = z.strictObject({
     .string()
     .min(1)
     .max(512)
-    .describe("The whole root key. Store or hand it out now: it is not shown again.")
+    .describe("The whole root key. Store it or hand it out now: it is not shown again.")
     .meta({ secret: true }),
 });
 
@@ -48,7 +48,7 @@ export const newRootKeyExample = {
 
 /**
  * Reads the calling root key again, and prevents other transactions from changing the workspace's root keys.
- * Errors: `root_key_not_found` if it was deleted.
+ * Errors: `root_key_not_found` if the calling root key was deleted.
  */
 export async function lockRootKeys({ tx, caller }: TransactContext): Promise<StoredRootKey> {
   await lockWorkspace(tx, caller.workspaceId);
@@ -58,8 +58,8 @@ export async function lockRootKeys({ tx, caller }: TransactContext): Promise<Sto
 }
 
 /**
- * Returns the plain permissions that those of a request stand for: a URN may stand for several. `own` is the calling
- * root key. `current` are the permissions that the changed root key already has.
+ * Returns the plain permissions that the permissions of a request stand for. A URN may stand for several. `own` is the
+ * calling root key. `current` are the permissions that the root key to be changed already has.
  * Errors: `invalid_input` for text that is not a permission. `insufficient_permissions` for a permission that `own`
  * does not hold, and for `server.*.read_status`, which only the command line grants. If `current` already has
  * `server.*.read_status`, the root key may keep it.
@@ -109,7 +109,7 @@ function parsed(permission: string, location: string, workspaceId: string, apis:
 export function requireHeld(own: StoredRootKey, given: string, plain: readonly string[]): void {
   if (plain.every((permission) => mayGrant(own.plainPermissions, permission))) return;
   throw new Failure("insufficient_permissions", {
-    detail: `Missing permission: "${given}". A root key grants only what it holds itself.`,
+    detail: `Missing permission: "${given}". A root key can grant only permissions that it has itself.`,
   });
 }
 
@@ -126,7 +126,7 @@ export async function refuseLastOwner(
   if (!isOwner || (await hasOtherOwnersRootKey(tx, caller.workspaceId, key.id, nowMs))) return;
   throw new Failure("protected_resource", {
     detail:
-      "This is the last enabled root key of the workspace that has all permissions. It cannot be deleted, disabled or restricted: create another one with the permission * first.",
+      "This is the last enabled root key of the workspace that has all permissions. It cannot be deleted, disabled or restricted: create another root key with the permission * first.",
   });
 }
 

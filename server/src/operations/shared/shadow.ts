@@ -35,7 +35,7 @@ type Shadowed = {
   input: VerificationInput;
   requested: Requested;
   hash: string;
-  /** its place in the order of calls about this key */
+  /** the number of the call in the order of calls about this key */
   call: number;
 };
 
@@ -72,7 +72,7 @@ function refuseOwnFields({ credits, quotas, ip, keyspaces, autoApply }: Verifica
     (autoApply ? undefined : "autoApply");
   if (field === undefined) return;
   throw new Failure("precondition_failed", {
-    detail: `body.${field} cannot be used while UPSTREAM_VERIFY_MODE is shadow: the upstream server decides, and it does not have this field.`,
+    detail: `body.${field} cannot be used while UPSTREAM_VERIFY_MODE is shadow: the upstream server decides, and it does not have this field. Omit the field.`,
   });
 }
 
@@ -92,7 +92,7 @@ async function decide(shadowed: Shadowed): Promise<VerificationResponse> {
   const { verdict } = response;
   if (verdict.code !== "NOT_FOUND") return followVerdict(shadowed, own, verdict);
   if (own !== undefined)
-    note(shadowed, own.key.id, { kind: "code", own: codeOf(own), upstream: verdict.code });
+    noteDifference(shadowed, own.key.id, { kind: "code", own: codeOf(own), upstream: verdict.code });
   return missing(shadowed);
 }
 
@@ -113,8 +113,8 @@ function decideAlone({ context, input }: Shadowed, { key, outcome }: Own): Verif
 }
 
 /**
- * The error for a request that the upstream refused. If this server refuses the request with the same code, it is this
- * server's error, since its message says more.
+ * The error for a request that the upstream refused. If this server refuses the request with the same code, returns
+ * this server's error, because its message says more.
  */
 function refusedBoth(
   shadowed: Shadowed,
@@ -125,8 +125,10 @@ function refusedBoth(
     const { error } = own.outcome;
     if (error instanceof Failure && error.code === refused) return error;
   }
-  note(shadowed, own?.key.id, { kind: "error", own: own && codeOf(own), upstream: refused });
-  return new Failure(refused, { detail: "The upstream server refused the request." });
+  noteDifference(shadowed, own?.key.id, { kind: "error", own: own && codeOf(own), upstream: refused });
+  return new Failure(refused, {
+    detail: `The upstream server refused the request with the error ${refused}.`,
+  });
 }
 
 async function followVerdict(
@@ -144,7 +146,7 @@ async function followVerdict(
   const { key, outcome } = own;
   const isAlone = upstream.credits.isAlone(shadowed.call);
   for (const difference of differencesBetween(own, verdict, { isAlone, isNew: known === undefined })) {
-    note(shadowed, key.id, difference);
+    noteDifference(shadowed, key.id, difference);
   }
   await followCredits(shadowed, own, verdict);
   const decided = "value" in outcome ? outcome.value : noOutcome;
@@ -191,7 +193,7 @@ async function followCredits(
   );
 }
 
-function note(
+function noteDifference(
   { context, upstream }: Shadowed,
   keyId: string | undefined,
   { kind, own, upstream: theirs }: Difference,

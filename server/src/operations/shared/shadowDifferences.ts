@@ -12,13 +12,14 @@ export type Difference = {
   upstream: string | number | undefined;
 };
 
-/** Which of these codes a verification gets depends on what other requests have spent or counted. */
+/** What other requests have spent or counted decides which of these codes a verification gets. */
 const countedCodes: readonly string[] = ["VALID", "RATE_LIMITED", "USAGE_EXCEEDED"];
 
 /**
  * How this server's verdict differs from the upstream's. `isAlone`: no other call about the key was under way at the
- * same time. If one was, the two servers may have counted in different orders, so codes and credits that depend on the
- * order are not compared. `isNew`: the key was waiting until now, so its credits were just copied from the upstream.
+ * same time. If another call was under way, the two servers may have counted in different orders, so codes and credits
+ * that depend on the order are not compared. `isNew`: the key was waiting until now, so its credits were just copied
+ * from the upstream.
  */
 export function differencesBetween(
   { key, outcome }: { key: KeyRecord; outcome: Settled<Outcome> },

@@ -4,7 +4,7 @@ import { text } from "./values.ts";
 
 export type { UsageRow };
 
-/** A query in SQL, as in Unkey's API. This server does not run such queries, and refuses an empty one as invalid. */
+/** A query in SQL, as in Unkey's API. This server does not run such queries, and refuses an empty query as invalid. */
 export const analyticsQuery = text(1, 16_384)
   .refine((query) => query.trim() !== "", {
     error: "is empty",
@@ -68,7 +68,7 @@ export function usageGroups(rows: readonly UsageRow[]): (Sums & { name: string }
   return [...groups.values()].sort((one, other) => other.total - one.total).slice(0, maxGroups);
 }
 
-/** Adds the row to its outcome. Skips rows of settled holds, which have credits but count no verification. */
+/** Adds the count of the row to its outcome. Skips the rows of settled holds: they have credits, but count nothing. */
 function addOutcome({ outcomes }: Sums, { outcome, count }: Pick<UsageRow, "outcome" | "count">): void {
   if (count > 0) outcomes[outcome] = (outcomes[outcome] ?? 0) + count;
 }

@@ -11,14 +11,14 @@ const why = z.strictObject({
   check: z
     .enum(checks)
     .describe(
-      "The check that refused: `found`, no such key that the caller may verify; `workspace`, it is disabled; `enabled`, the key is disabled; `expiry`, it has expired; `ipAllowList`, the client's address; `permissions`, the key does not satisfy the permission query; `ratelimit`, a limit is exceeded; `credits`, too few are left.",
+      "The check that refused: `found`, there is no such key, or the caller may not verify it; `workspace`, the workspace is disabled; `enabled`, the key is disabled; `expiry`, the key has expired; `ipAllowList`, the client's address is not allowed; `permissions`, the key does not satisfy the permission query; `ratelimit`, a limit is exceeded; `credits`, too few credits or units of a quota are left.",
     ),
   name: z
     .string()
     .max(1000)
     .optional()
     .describe(
-      "The name of the rate limit or of the namespace, as the request wrote it, or the permission query.",
+      "The name of the rate limit or of the namespace, as the request has it, or the permission query.",
     ),
   limit: amount.optional().describe("The limit that was exceeded."),
   duration: amount.optional().describe("The window of the limit that was exceeded, in milliseconds."),
@@ -39,15 +39,15 @@ export const usageEvent = z.strictObject({
     ),
   why: why.optional().describe("What refused the request. Omitted if it passed."),
   requestId: storedId.describe(
-    "The `meta.requestId` of the request. For a reservation that was charged at its expiry, the id of the request that reserved.",
+    "The `meta.requestId` of the request. For a reservation that was charged at its expiry, the id of the request that created the reservation.",
   ),
   credits: amount.describe(
-    "The credits that the verification spent or the settlement charged, or the cost that the decision let pass. 0 for a verification that reserves: its settlement has them.",
+    "The credits that the verification spent or the settlement charged, or the cost that the decision let pass. 0 for a verification that reserves credits: the settlement has the credits.",
   ),
   keyId: storedId
     .optional()
     .describe(
-      "The key's id, also of a deleted key. Omitted if there never was such a key, and for decisions.",
+      "The key's id, also of a deleted key. Omitted if there never was such a key, for decisions, and for settlements of an identity's reservation.",
     ),
   apiId: storedId.optional().describe("The id of the key's api."),
   identity: z

@@ -8,7 +8,7 @@ import { identityRef } from "./identities.ts";
 import { apiId, keyId } from "./keys.ts";
 import { namespaceRef } from "./namespaces.ts";
 
-/** The fields with which a request says whose usage it asks for. */
+/** The fields of a request that say whose usage it asks for. */
 export const usageSubjects = {
   keyId: keyId.optional(),
   identity: identityRef.optional(),

@@ -2,9 +2,9 @@ import { z } from "zod";
 import type { Certain } from "../../domain/certain.ts";
 import { nextTurn } from "../../domain/nextTurn.ts";
 
-/** Text of `min` to `max` code points, as JSON Schema counts them, with a check that `plainInput.ts` can do without. */
+/** Text of `min` to `max` code points, as JSON Schema counts them. `plainInput.ts` accepts most texts without Zod. */
 export function text(min: number, max: number) {
-  // a code point is one or two UTF-16 units, so text of these lengths is within the bounds without being counted
+  // a code point is one or two UTF-16 units, so a text with such a `length` is within the bounds, uncounted
   const isCertain = (input: string) => input.length >= 2 * min && input.length <= max;
   const check = ({ value: input, issues }: z.core.ParsePayload<string>) => {
     if (isCertain(input)) return;
@@ -20,7 +20,7 @@ export function text(min: number, max: number) {
 }
 
 /**
- * A check with what `plainInput.ts` needs to do without it: a function that returns true if a value certainly passes.
+ * A Zod check with a fast function for `plainInput.ts`: if `isCertain` returns true, the value passes the check.
  */
 export function checkWith<T>(
   check: (payload: z.core.ParsePayload<T>) => void,
@@ -29,7 +29,7 @@ export function checkWith<T>(
   return Object.assign(check, { isCertain: isCertain as Certain });
 }
 
-/** Validation of a list stops after this many violations: no response lists more of them. */
+/** Validation of a list stops after this many violations, because no response lists more. */
 const maxViolations = 100;
 
 const List = z.core.$constructor("List", (list: z.ZodArray, def: z.core.$ZodArrayDef) => {
@@ -107,7 +107,7 @@ export const amount = z.int().min(0);
 
 /** The description of a permission or a role. */
 export const description = text(0, 512).describe(
-  "What it allows, for people. Empty text means no description.",
+  "What it allows, as text for people. Empty text: no description.",
 );
 
 const wordCharacters = /^[a-zA-Z0-9_]+$/;

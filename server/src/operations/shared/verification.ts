@@ -76,8 +76,8 @@ function afterCounting(
 }
 
 /**
- * Whether the verification has to read accounts. It always has to if the request names a quota or reserves units: if
- * there is no account, that request must be refused.
+ * Whether the verification has to read accounts. It always has to if the request names a quota or reserves units:
+ * without an account, such a request must be refused.
  */
 export function spendsFromAccounts(key: KeyRecord, { cost, hold }: Requested): boolean {
   return key.hasAccount || key.identityHasAccount || cost.quotas.size > 0 || hold !== undefined;
@@ -94,7 +94,7 @@ export function spendOf(key: KeyRecord, { cost, hold }: Requested): Spend {
   return { ...spenderOf(key), cost, hold: hold && { ...hold, keyId: key.id, apiId: key.apiId } };
 }
 
-/** Whose accounts a verification spends from: always the key's, and its identity's if that has one. */
+/** Whose accounts a verification spends from: always the key's, and its identity's if the identity has an account. */
 export function spenderOf({ workspaceId, subjectId, identity, identityHasAccount }: KeyRecord) {
   return { workspaceId, subjectId, identityId: identityHasAccount ? identity?.id : undefined };
 }
@@ -175,7 +175,7 @@ function heldBy(hold: Requested["hold"], cost: Cost, expiresAt: number | undefin
 }
 
 /**
- * Gives back what this request counted, and reads the windows again, since other requests may have counted meanwhile.
+ * Gives back what this request counted, and reads the windows again, because other requests may have counted meanwhile.
  */
 async function giveBack(context: RunContext, { ratelimits, hit }: Counted): Promise<Counted | undefined> {
   await context.counters.giveBack(hit);
@@ -204,10 +204,10 @@ export function planFailure({ index, problem }: PlanFlaw): Failure {
   const location = `body.ratelimits[${index}]`;
   if (problem === "incomplete") {
     const message = "has only one of limit and duration, and no limit of that name is stored";
-    return invalid(location, message, "send both");
+    return invalid(location, message, "send both `limit` and `duration`");
   }
   return new Failure("precondition_failed", {
-    detail: `${location}.name: neither the key nor its identity has a rate limit of this name. Store it, or send limit and duration.`,
+    detail: `${location}.name: neither the key nor its identity has a rate limit of this name. Store such a limit, or send limit and duration.`,
   });
 }
 
@@ -215,7 +215,7 @@ const maxParsedQueries = 1_000;
 const parsedQueries = new Map<string, PermissionQuery>();
 
 /**
- * Parses a permission query. Parsed queries are cached, since programs send the same few again and again.
+ * Parses a permission query. Parsed queries are cached, because programs send the same few queries again and again.
  * Errors: `permissions_query_syntax_error`.
  */
 export function parseQuery(text: string): PermissionQuery {

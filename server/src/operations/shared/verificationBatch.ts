@@ -29,8 +29,8 @@ type Judged = Verification & { judged: Settled<Refusal | readonly PlannedRatelim
 type Checked = { refusal: Refusal | undefined; counted: Counted | undefined };
 
 /**
- * Decides the verifications with the same outcomes as if `judge` were called for one after the other. They are counted
- * together and spend in one commit, unless a verification may give back counts on which a later one depends.
+ * Decides the verifications with the same outcomes as if `judge` were called for one after the other. Counts them
+ * together, and spends in one commit, unless a verification may give back counts on which a later verification depends.
  */
 export async function judgeAll(
   context: RunContext,
@@ -52,8 +52,8 @@ export async function judgeAll(
 
 /**
  * How many verifications, from the first on, can be decided together. A verification that lacks credits gives back what
- * it counted, and a later one that counts the same rate limit must see that. So the group ends with the first
- * verification that may lack credits and counts the same rate limit as a later one.
+ * it counted, and a later verification that counts the same rate limit must see that. So the group ends with the first
+ * verification that may lack credits and counts the same rate limit as a later verification.
  */
 async function independentCount(context: RunContext, rest: readonly Judged[]): Promise<number> {
   const shared = sharingCounters(rest);
@@ -69,7 +69,7 @@ async function independentCount(context: RunContext, rest: readonly Judged[]): P
   return rest.length;
 }
 
-/** The verifications that spend and share counters with a later one: both count limits of the same key or identity. */
+/** The verifications that spend, and that count a limit of the same key or identity as a later verification. */
 function sharingCounters(rest: readonly Judged[]): Set<Judged> {
   const later = new Set<string>();
   const sharing = new Set<Judged>();
@@ -87,7 +87,7 @@ function limitsOf({ judged }: Judged): readonly PlannedRatelimit[] | undefined {
   return "error" in judged || typeof judged.value === "string" ? undefined : judged.value;
 }
 
-/** The accounts that these verifications spend from. If one cannot be read, an empty account takes its place. */
+/** The accounts that these verifications spend from. If an account cannot be read, an empty account takes its place. */
 async function accountsOf(context: RunContext, of: Set<Judged>): Promise<Map<string, Account>> {
   const owners = new Map(
     [...of].flatMap(({ key }) => ownersOf(spenderOf(key))).map((owner) => [owner.id, owner]),
@@ -136,8 +136,9 @@ function hasPassed(checked: Settled<Checked> | undefined): boolean {
 }
 
 /**
- * The outcome of a verification whose limits are counted. A refused verification spends nothing. But if others of the
- * batch spend from its accounts, it reads these in the same commit, so that it shows what the earlier ones have left.
+ * The outcome of a verification whose limits are counted. A refused verification spends nothing. But if other
+ * verifications of the batch spend from its accounts, it reads the accounts in their commit. So its response shows what
+ * the earlier verifications have left.
  */
 function conclude(
   context: RunContext,

@@ -33,7 +33,7 @@ export const verificationInput = z.strictObject({
     .max(20)
     .optional()
     .describe(
-      'Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by one. They do not affect the outcome.',
+      'Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by tag. Tags do not affect the outcome.',
     ),
   permissions: text(1, 1000)
     .optional()
@@ -45,13 +45,13 @@ export const verificationInput = z.strictObject({
       cost: cost
         .optional()
         .describe(
-          "The number of credits that a valid verification spends. 0 spends nothing, even if none are left. Either this or `reserve`.",
+          "The number of credits that a valid verification spends. 0: nothing is spent, and the verification can pass even if no credits are left. Send either `cost` or `reserve`.",
         ),
       ...holdFields,
     })
     .optional()
     .describe(
-      "What the verification costs, if the key or its identity has limited credits. If omitted, 1 credit.",
+      "What the verification costs if the key or its identity has limited credits. If omitted, 1 credit.",
     ),
   quotas: z
     .array(
@@ -60,7 +60,7 @@ export const verificationInput = z.strictObject({
         cost: cost
           .optional()
           .describe(
-            "The units of the quota that a valid verification uses. 0 uses nothing, even if none are left. Default: 1, unless `reserve` is given.",
+            "The units of the quota that a valid verification uses. 0: nothing is used, and the verification can pass even if no units are left. Default: 1, unless `reserve` is sent.",
           ),
         ...holdFields,
       }),
@@ -69,7 +69,7 @@ export const verificationInput = z.strictObject({
     .check(refuseRepeatedNames)
     .optional()
     .describe(
-      "What the verification costs in quotas of the key or its identity, instead of the one unit of those with `autoApply`. If both have a quota of this name, both must suffice.",
+      "What the verification costs in quotas of the key or its identity. For a quota with `autoApply`, this replaces the cost of one unit. If both have a quota of this name, both must suffice.",
     ),
   ratelimits: z
     .array(
@@ -82,7 +82,7 @@ export const verificationInput = z.strictObject({
           .min(0)
           .optional()
           .describe(
-            "How much of the limit this verification uses. 0 reads the state without using any. Default: 1.",
+            "How much of the limit this verification uses. 0: the verification only reads the state. Default: 1.",
           ),
         limit: windowFields.limit
           .optional()
@@ -98,12 +98,12 @@ export const verificationInput = z.strictObject({
     .check(refuseRepeatedNames)
     .optional()
     .describe(
-      "Rate limits with different names to count this verification against, in addition to the stored ones with `autoApply`. If one refuses it, it counts against none.",
+      "Rate limits with different names to count this verification against, in addition to the stored limits with `autoApply`. If one limit refuses the verification, it counts against none.",
     ),
   ip: text(2, 64)
     .optional()
     .describe(
-      "The IP address of who presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without it, or with an address that a list does not have, the code is `FORBIDDEN`.",
+      "The IP address of the client that presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without an address, or with an address that a list does not have, the code is `FORBIDDEN`.",
     ),
   keyspaces: z
     .array(
@@ -121,19 +121,19 @@ export const verificationInput = z.strictObject({
     .boolean()
     .default(true)
     .describe(
-      "If false, nothing is counted or spent automatically: only the `ratelimits`, `quotas` and `credits` that this request names, and an omitted `cost` is 0. Use it to check a key again that was already verified for the same request.",
+      "false: counts and spends nothing automatically, only from the `ratelimits`, `quotas` and `credits` that this request names. An omitted `cost` is then 0. Use false to check a key again that was already verified for the same request.",
     ),
   migrationId: text(0, 256)
     .optional()
     .describe(
-      "The id of the migration that the key came with, if its algorithm is prefixed-api-key. It is needed for the key's first verification, and has no effect on keys that are already known.",
+      "The id of the migration that created the key, if the migration's algorithm is prefixed-api-key. Needed for the key's first verification. It has no effect on keys that were verified before.",
     ),
 });
 
 export type VerificationInput = z.output<typeof verificationInput>;
 
 /**
- * Converts the input. It does not depend on the key, so an invalid input is refused whatever the key is.
+ * Converts the input. The result does not depend on the key, so an invalid input is refused whatever the key is.
  * Errors: `invalid_input` for a window that is longer than this server allows, an invalid IP address or an incomplete
  * hold.
  */
@@ -164,7 +164,7 @@ export function requestedOf(input: Omit<VerificationInput, "key">, context: RunC
   };
 }
 
-/** Whether the input has only the key, as most do. */
+/** Whether the input has only the key, like most inputs. */
 function asksForNothing(input: Omit<VerificationInput, "key">): boolean {
   const { permissions, credits, quotas, ratelimits, autoApply, ip } = input;
   return (
@@ -179,7 +179,7 @@ function asksForNothing(input: Omit<VerificationInput, "key">): boolean {
 
 const noQuotas: ReadonlyMap<string, number> = new Map();
 
-/** Shared by all verifications that send only a key, since building it would allocate a kilobyte each time. */
+/** Shared by all verifications that send only a key, because building it would allocate a kilobyte each time. */
 const nothingAsked: Requested = {
   permissions: undefined,
   ip: undefined,
@@ -209,7 +209,7 @@ function holdOf(
     throw invalid(
       `${another.location}.reserve`,
       "is a second reservation",
-      "reserve one thing in a verification",
+      "send `reserve` only once in a verification",
     );
   }
   if (hold === undefined) return undefined;
@@ -239,7 +239,7 @@ function refuseHalfHold({ location, cost, reserve, ttl, onExpiry }: HoldItem): v
     throw invalid(
       `${location}.cost`,
       "cannot be combined with `reserve`",
-      "send only one of them, since a reservation is charged when it is settled",
+      "send only one of them: a reservation is charged when it is settled",
     );
   }
   if (ttl === undefined) {
@@ -257,6 +257,6 @@ function requireAddress(text: string): Address {
   throw invalid(
     "body.ip",
     "is not an IP address",
-    "send one such as 192.0.2.1 or 2001:db8::1, without port and zone",
+    "send an address such as 192.0.2.1 or 2001:db8::1, without port and zone",
   );
 }

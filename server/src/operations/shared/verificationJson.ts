@@ -73,7 +73,8 @@ const places: (Place | undefined)[] = Array.from({ length: 256 }, () => undefine
 /**
  * The constants of a key that is verified often, from a cache with a fixed number of places. The key's id decides its
  * place. The constants are built only when a key is verified twice in a row, without another key of the same place in
- * between. They are never out of date: a change to the key replaces its record, and a place is used for one record.
+ * between. They are never out of date: a change to the key replaces the key's record, and constants belong to a single
+ * record.
  */
 function constantsOf(key: KeyRecord): Constants | undefined {
   const index = placeOf(key.id);

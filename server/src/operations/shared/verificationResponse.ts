@@ -9,7 +9,9 @@ import { reset, storedRatelimit } from "./ratelimits.ts";
 import { amount } from "./values.ts";
 import type { Counted, Outcome } from "./verification.ts";
 
-/** Marks what a client may use only if the key is valid. The SDK's type of a refusal does not have these members. */
+/**
+ * Marks fields that a client may use only if the key is valid. The SDK's type of a refusal does not have these members.
+ */
 const onlyWhenValid = { "x-latchkey-only-when-valid": true };
 
 const limitFields = storedRatelimit.shape;
@@ -20,7 +22,7 @@ const countedRatelimit = z.strictObject({
   limit: limitFields.limit,
   duration: limitFields.duration,
   reset,
-  remaining: amount.describe("The cost that the very next verification may still have."),
+  remaining: amount.describe("The highest cost with which the very next verification passes."),
   exceeded: z.boolean().describe("Whether this limit refused the verification."),
   autoApply: limitFields.autoApply,
 });
@@ -41,7 +43,7 @@ const keyFields = {
   creditsOwner: z
     .enum(["key", "identity"])
     .optional()
-    .describe("Whose credits `credits` are. Omitted if only the key can have limited ones."),
+    .describe("Whose credits `credits` are. Omitted if only the key can have limited credits."),
   quotas: z
     .array(usedQuota)
     .max(100)
@@ -51,7 +53,7 @@ const keyFields = {
     ),
   reservation: reservation
     .optional()
-    .describe("What the verification holds, if it was valid and asked for it."),
+    .describe("What the verification holds, if it was valid and sent `reserve`."),
   enabled,
   permissions: permissions.meta({ ...permissions.meta(), ...onlyWhenValid }),
   roles: roles.meta({ ...roles.meta(), ...onlyWhenValid }),
@@ -73,14 +75,14 @@ export const verification = z.discriminatedUnion("code", [
   }),
   z.strictObject({
     valid: z.literal(false).describe("The request must be refused."),
-    code: z.literal("NOT_FOUND").describe("No such key that the caller may verify."),
+    code: z.literal("NOT_FOUND").describe("There is no such key, or the caller may not verify it."),
   }),
   z.strictObject({
     valid: z.literal(false).describe("The request must be refused."),
     code: z
       .enum(refusalCodes)
       .describe(
-        "Why the key was refused: `FORBIDDEN`, its workspace is disabled, or its `ipAllowList` or that of its api does not have `ip`; `INSUFFICIENT_PERMISSIONS`, it does not satisfy `permissions`; `USAGE_EXCEEDED`, it or its identity has too few credits or too little of a quota; `RATE_LIMITED`, a limit in `ratelimits` is exceeded; `DISABLED`; `EXPIRED`.",
+        "Why the key was refused: `FORBIDDEN`, its workspace is disabled, or the `ipAllowList` of the key or its api does not have `ip`; `INSUFFICIENT_PERMISSIONS`, the key does not satisfy `permissions`; `USAGE_EXCEEDED`, the key or its identity has too few credits or too few units of a quota; `RATE_LIMITED`, a limit in `ratelimits` is exceeded; `DISABLED`; `EXPIRED`.",
       ),
     ...keyFields,
   }),

@@ -20,8 +20,8 @@ export function isVisible({ caller }: RunContext, key: KeyRecord, keyspaces: rea
 }
 
 /**
- * Finds a presented key by its SHA-256. If a key was migrated or imported without it, finds the key at its first
- * verification by what was stored instead. In fallback mode, asks the upstream which waiting key it is.
+ * Finds a presented key by its SHA-256. If a key was migrated or imported without its SHA-256, finds the key at its
+ * first verification by what was stored instead. In fallback mode, asks the upstream which waiting key was presented.
  * Errors: `key_malformed`, `hashing_busy`, `upstream_unavailable`.
  */
 export function findVerifiedKey(context: RunContext, named: Named): MaybePromise<KeyRecord | undefined> {
@@ -71,8 +71,8 @@ type Find = () => Promise<KeyRecord | undefined>;
 type InTurn = (find: Find) => Promise<KeyRecord | undefined>;
 
 /**
- * Runs one search after the other. Only a few comparisons with slow hashes may run or wait at a time: if a batch
- * started all of its searches at once, some would fail with `hashing_busy`.
+ * Returns a function that runs one search after the other. Only a few comparisons with slow hashes may run or wait at a
+ * time: if a batch started all of its searches at once, some would fail with `hashing_busy`.
  */
 function oneAtATime(): InTurn {
   let last: Promise<unknown> = Promise.resolve();
@@ -94,7 +94,7 @@ export async function findVerifiedKeys(
   const looked = await allAvailable<Settled<KeyRecord | undefined>>(
     entries.map((entry) => ("error" in entry ? entry : settleLater(findKey, context, entry.value.key))),
   );
-  // an entry that names a migration stores the key's hash, by which later entries find the key: so all run in order
+  // an entry that names a migration may store the hash by which later entries find their key: then all run in order
   const isMissing = (index: number) => {
     const one = itemAt(looked, index);
     return "value" in one && one.value === undefined;

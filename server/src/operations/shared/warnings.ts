@@ -19,7 +19,7 @@ export async function keyWarnings(
   return warningsOf([...pastExpiry("body.expires", key.expires, context.now()), ...overridden]);
 }
 
-/** As `keyWarnings`, for many keys in one request: a single warning covers all keys that have expired. */
+/** Like `keyWarnings`, for many keys in one request: a single warning covers all keys that have expired. */
 export function expiredKeysWarning(
   keys: readonly { expires?: number | undefined }[],
   nowMs: number,
@@ -36,8 +36,8 @@ function warningsOf(warnings: string[]): Warnings {
 }
 
 /**
- * A past `expires` between these two is a time in early 1970. It was probably meant in seconds: then it is between the
- * years 2001 and 2100.
+ * In milliseconds, a time between these two bounds is in early 1970. In seconds, it is between the years 2001 and 2100.
+ * So an `expires` in this range was probably meant in seconds.
  */
 const leastSeconds = 1_000_000_000;
 const mostSeconds = 4_102_444_800;

@@ -8,7 +8,7 @@ const limit = z.strictObject({
     .max(Number.MAX_SAFE_INTEGER)
     .nullable()
     .describe("The most that the workspace may have. null: no limit."),
-  current: z.int().min(0).optional().describe("How much of the limit is used. Only `logdrainsMax` has it."),
+  current: z.int().min(0).optional().describe("How much of the limit is used. Only in `logdrainsMax`."),
 });
 
 export const getLimits = operation({
@@ -20,13 +20,13 @@ export const getLimits = operation({
   input: z.strictObject({}),
   output: z.strictObject({
     apiBillableOperationsCountMaxPerMonth: limit.describe(
-      "Verifications and rate limit decisions in a month. Always without a limit.",
+      "Verifications and rate limit decisions in a month. Always null: no limit.",
     ),
     apiRequestsCountMaxPerMinute: limit.describe(
-      "Requests in a minute, as `WORKSPACE_REQUESTS_PER_MINUTE` sets it. Above it, requests get 429.",
+      "Requests in a minute, as `WORKSPACE_REQUESTS_PER_MINUTE` sets it. Requests above the limit get 429. null: no limit.",
     ),
     logsRetentionDaysMax: limit.describe(
-      "How many days single verifications and decisions are kept, as `USAGE_EVENT_HOURS` sets it, rounded down.",
+      "How many days the events of single verifications and decisions are kept, as `USAGE_EVENT_HOURS` sets it, rounded down. null: as long as there is space.",
     ),
     logsAuditRetentionDaysMax: limit.describe(
       "How many days audit events are kept, as `AUDIT_RETENTION_DAYS` sets it. null: forever.",

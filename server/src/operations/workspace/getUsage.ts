@@ -19,7 +19,7 @@ export const getUsage = operation({
   name: "workspace.getUsage",
   summary: "Count the verifications and decisions of a month",
   description:
-    "Usage as Unkey bills a hosted account for it: verifications that found a valid key, and rate limit decisions that let the call pass. `analytics.getUsage` counts the others too. This server runs no apps and no gateway, so their usage is 0.",
+    "Usage as Unkey bills a hosted account for it: verifications that found a valid key, and rate limit decisions that let the call pass. `analytics.getUsage` also counts refusals. This server runs no apps and no gateway, so their usage is 0.",
   permission: "api.*.read_analytics",
   alsoNeeds: ["ratelimit.*.read_analytics"],
   input: z.strictObject({
@@ -38,7 +38,7 @@ export const getUsage = operation({
       .strictObject({
         start: instant.describe("The first instant of the month. Unix time in milliseconds."),
         end: instant.describe(
-          "The end of the month, itself not included; for the current month, now. Unix time in milliseconds.",
+          "The end of the month, exclusive; for the current month, now. Unix time in milliseconds.",
         ),
       })
       .describe("The time that was counted."),

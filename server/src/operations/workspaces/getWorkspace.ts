@@ -15,7 +15,7 @@ export const getWorkspace = operation({
     timeZone: z
       .string()
       .max(255)
-      .describe("The IANA name of the time zone of quotas that name none, such as `Europe/Berlin`."),
+      .describe("The IANA name of the time zone for quotas without a `timeZone`, such as `Europe/Berlin`."),
   }),
   errors: [],
   example: {

@@ -123,6 +123,18 @@ describe("of commits between two polls, a server on a file", () => {
     for (const writer of opened.splice(0)) writer.close();
   });
 
+  /** Calls `commit`. Right after SQLite has committed, another program commits. */
+  function overtaken(commit: () => void): void {
+    const original = serverWriter.run;
+    serverWriter.run = (...statement: Parameters<Database["run"]>) => {
+      const result = original.apply(serverWriter, statement);
+      rename(otherProgram);
+      return result;
+    };
+    commit();
+    serverWriter.run = original;
+  }
+
   const steps = {
     command() {
       command.begin();
@@ -143,6 +155,17 @@ describe("of commits between two polls, a server on a file", () => {
       server.begin();
       expect(serverWriter.run(`update "workspaces" set "name" = "name"`).changes).toBe(1);
       server.commit();
+    },
+    /** Like `ownSame`, but another program commits before the server has counted its own commits. */
+    ownSameOvertaken() {
+      server.begin();
+      serverWriter.run(`update "workspaces" set "name" = "name"`);
+      overtaken(() => server.commit());
+    },
+    ownOvertaken() {
+      server.begin();
+      rename(serverWriter);
+      overtaken(() => server.commit());
     },
     ownFailed() {
       server.begin();
@@ -179,6 +202,9 @@ describe("of commits between two polls, a server on a file", () => {
     ["ownSame", "other"],
     ["command", "ownSame", "other"],
     ["command", "ownFailed", "ownEmpty", "other"],
+    ["ownSameOvertaken"],
+    ["command", "ownSameOvertaken", "command"],
+    ["ownOvertaken"],
   ];
   test.each(unknown.map((order) => [order.join(", "), order] as const))(
     "assumes that anything may have changed: %s",

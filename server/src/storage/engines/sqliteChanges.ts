@@ -67,15 +67,16 @@ export function watchChanges(
   );
   const header = headerOf(`${path}-shm`);
   const countCommits = () => (header === undefined ? undefined : commitsIn(header));
-  const own = ownCommits(writer, countCommits);
-  let lastVersion = selectVersion.get()?.data_version;
+  const versionNow = () => selectVersion.get()?.data_version;
+  const own = ownCommits(writer, countCommits, versionNow);
+  let lastVersion = versionNow();
   let lastCommits = countCommits();
   let lastId =
     writer.query<{ id: number | null }, []>(`select max("id") as "id" from "changes"`).get()?.id ?? 0;
 
   function poll(): void {
     const commits = countCommits();
-    const version = selectVersion.get()?.data_version;
+    const version = versionNow();
     const hasChanged = version !== lastVersion;
     const rows = hasChanged ? selectAfter.all(lastId) : [];
     // another process has just committed: read the count and the rows again at the next poll
@@ -109,22 +110,29 @@ const idsIn = (rows: readonly { ids: string }[]) =>
 /**
  * Runs the server's transactions and counts how many of them SQLite really commits. SQLite commits nothing if no page
  * has changed, even if a statement has updated a row to the values that it already had. A transaction counts only if it
- * changed rows and the number of all commits has grown. That number alone is not enough, because another program may
- * commit right after this transaction. If too many were counted, the server would miss a change of that program.
+ * changed rows, the number of all commits has grown, and no other connection has committed since the transaction began.
+ * If too many were counted, the server would miss a change of another program. If too few are counted, the server only
+ * assumes once that any record may have changed.
  */
-function ownCommits(writer: Database, countCommits: () => number | undefined) {
+function ownCommits(
+  writer: Database,
+  countCommits: () => number | undefined,
+  versionNow: () => number | undefined,
+) {
   const selectTotal = writer.query<{ total: number }, []>(`select total_changes() as "total"`);
-  let totalBefore: number | undefined; // the rows that this connection had changed before the transaction
+  const changedRows = () => selectTotal.get()?.total; // since the connection was opened
+  let before: { rows: number | undefined; version: number | undefined } | undefined;
   let count = 0;
   return {
     begin() {
       writer.run("begin immediate");
-      totalBefore = selectTotal.get()?.total;
+      before = { rows: changedRows(), version: versionNow() };
     },
     commit() {
-      const before = countCommits(); // exact, because no other process can commit before this one
+      const commits = countCommits(); // exact, because no other process can commit before this one
       writer.run("commit");
-      if (countCommits() !== before && selectTotal.get()?.total !== totalBefore) count += 1;
+      if (countCommits() === commits || changedRows() === before?.rows) return;
+      if (versionNow() === before?.version) count += 1;
     },
     /** Returns the number of commits since the last call. */
     take(): number {

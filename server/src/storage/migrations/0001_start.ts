@@ -2,8 +2,8 @@ import type { Migration } from "../migration.ts";
 
 /**
  * The first schema: workspaces, root keys, apis, identities, keys, limits, balances, permissions, roles, audit.
- * `keys.identityId` is not a foreign key, since an identity may have millions of keys, and deleting it must not
- * touch them.
+ * `keys.identityId` is not a foreign key, because an identity may have millions of keys, and deleting the identity must
+ * not touch the rows of these keys.
  */
 export const start: Migration = {
   name: "0001_start",

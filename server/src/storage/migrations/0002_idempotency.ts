@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Responses for requests with a repeated Idempotency-Key. `answer` is encrypted; it is empty while the first request
- * runs.
+ * Responses to requests with an Idempotency-Key, to return them if the request is repeated. `answer` is the encrypted
+ * response; it is empty while the first request runs.
  */
 export const idempotency: Migration = {
   name: "0002_idempotency",

@@ -1,9 +1,9 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Tables by which the nodes on one PostgreSQL database know of each other. `changes` has the ids of the records
- * that each transaction changed; `nodes` has the nodes that serve from the database. All times are by the clock
- * of PostgreSQL.
+ * Tables by which the nodes on one PostgreSQL database learn of each other and of changes. `changes` has the ids of the
+ * records that each transaction changed. `nodes` has the nodes that serve from the database. All times in both tables
+ * are by PostgreSQL's clock.
  */
 export const nodes: Migration = {
   name: "0003_nodes",

@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Keys migrated from another system, and recoverable keys. `pendingMigrationId` is set until a migrated key's first
- * verification. `sealed` is the key itself, encrypted with the server's recovery key.
+ * Keys that were migrated from another system, and recoverable keys. A migrated key has a `pendingMigrationId` until
+ * its first verification. `sealed` is the key itself, encrypted with the server's recovery key.
  */
 export const keys: Migration = {
   name: "0004_keys",

@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Counts by period, the last use of each key, and recent single events. The first versions created SQLite usage files
- * without recording migrations in them, so the tables may already exist.
+ * Usage: counts by period, the last use of each key, and recent single events. The tables may already exist in a SQLite
+ * usage file, because the first versions created such files without recording a migration.
  */
 export const usage: Migration = {
   name: "0006_usage",

@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** When a key was last rerolled, and what its expiry was before the first reroll shortened it. */
+/** When a key was last rerolled, and the key's expiry before the first reroll shortened it. */
 export const rerolls: Migration = {
   name: "0007_rerolls",
   statements: ({ int64 }) => [

@@ -1,7 +1,7 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * The hashes of revoked root keys. A server that is started with a revoked root key can then say that it was revoked.
+ * The hashes of revoked root keys. With them, a server that is started with a revoked root key can say so.
  */
 export const revokedRootKeys: Migration = {
   name: "0008_revokedRootKeys",

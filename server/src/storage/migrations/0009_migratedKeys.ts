@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * A digest of the fields that a migrated key was created from, so that a repeated request recognizes keys it
- * has migrated.
+ * A digest of the fields that a migrated key was created from. By this digest, a repeated request to migrate keys
+ * recognizes the keys that the first request has created.
  */
 export const migratedKeys: Migration = {
   name: "0009_migratedKeys",

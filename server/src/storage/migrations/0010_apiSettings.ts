@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** Settings of an api: protection from deletion, and the prefix and length of keys if the request omits them. */
+/** Settings of an api: protection from deletion, and the defaults for the prefix and length of new keys. */
 export const apiSettings: Migration = {
   name: "0010_apiSettings",
   statements: ({ text, int64 }) => [

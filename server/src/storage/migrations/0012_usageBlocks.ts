@@ -1,7 +1,7 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Usage events in blocks of compressed text. `share` is 1 for events with an unknown key, and 0 for all others.
+ * Usage events in blocks of compressed text. `share` is 1 for events with an unknown key, and 0 for all other events.
  * `usageGaps` has the time from which the events of a workspace are complete; the workspace id '' stands for all
  * workspaces.
  */

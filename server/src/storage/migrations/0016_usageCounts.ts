@@ -5,8 +5,8 @@ const countColumns = ["workspaceNo", "kind", "start", "subjectNo", "tagNo", "out
 const columns = [...countColumns, "count", "credits"].map((name) => `"${name}"`).join(", ");
 
 /**
- * The kind of a subject, by the prefix of its id. What has no known prefix is a key: ids of migrated keys may have
- * any form.
+ * The kind of a subject, by the prefix of its id. A subject without a known prefix is a key, because ids of migrated
+ * keys may have any form.
  */
 const kindOfSubject = `case when "subjectId" like 'api\\_%' escape '\\' then ${subjectKinds.api}
   when "subjectId" like 'rlns\\_%' escape '\\' then ${subjectKinds.namespace}
@@ -21,9 +21,9 @@ const numbered = `from "usage" u join "usageNames" w on w."kind" = 0 and w."work
   left join "usageNames" t on t."workspaceId" = u."workspaceId" and t."kind" = 5 and t."name" = u."tag"`;
 
 /**
- * Usage counts. They refer by number to rows of `usageNames`, each of which is a workspace, an api, a namespace, an
- * identity, a key or a tag. A count is in exactly one of the three tables: as it gets older, it moves from
- * `usageMinutes` to `usageHours` to `usageDays`.
+ * Usage counts. A count refers to rows of `usageNames` by their numbers. Each row of `usageNames` stands for a
+ * workspace, an api, a namespace, an identity, a key or a tag. A count is in exactly one of the three other tables: as
+ * it gets older, it moves from `usageMinutes` to `usageHours` to `usageDays`.
  */
 export const usageCounts: Migration = {
   name: "0016_usageCounts",
@@ -45,9 +45,9 @@ export const usageCounts: Migration = {
 };
 
 /**
- * Imports the counts of the old table, which had every count three times: by minute, by hour and by day. Counts by
- * minute are not imported, since the counts by hour include them. What the counts by hour include is subtracted from
- * the counts by day, so that nothing counts twice.
+ * Imports the counts of the old table `usage`. This table had every count three times: by minute, by hour and by day.
+ * Counts by minute are not imported, because the counts by hour include them. The counts by hour are imported, and are
+ * subtracted from the counts by day, so that nothing counts twice.
  */
 const importStatements = [
   `${names} select "workspaceId", 0, "workspaceId", max(${dayOf}) from "usage" group by "workspaceId"`,

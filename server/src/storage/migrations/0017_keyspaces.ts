@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * The id of an api's keyspace. If a node of an older version creates an api after this migration, the column is null.
- * `keyspaceIdOf` then derives the id in the same way as this migration does.
+ * The id of an api's keyspace. The column is null for an api that a node of an older version creates after this
+ * migration. For such an api, `keyspaceIdOf` derives the keyspace's id in the same way as this migration.
  */
 export const keyspaces: Migration = {
   name: "0017_keyspaces",

@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** The last characters of a root key, when it was rerolled, and its expiry before the reroll. */
+/** The last characters of a root key, the time of its last reroll, and its expiry before the first reroll. */
 export const rootKeys: Migration = {
   name: "0018_rootKeys",
   statements: ({ text, int64 }) => [

@@ -1,9 +1,9 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Waiting keys: keys that were imported without a hash. When such a key is first used, the upstream server says which
- * key it is, and this server stores its hash; `learnedAtMs` is the time of that. Until then, the key is looked up by
- * its first characters.
+ * Waiting keys that were imported without a hash. At the first verification of such a key, the upstream server says
+ * which key it is, and this server stores the key's SHA-256. `learnedAtMs` is the time of this verification. Before it,
+ * the key is looked up by its first characters.
  */
 export const waitingKeys: Migration = {
   name: "0025_waitingKeys",

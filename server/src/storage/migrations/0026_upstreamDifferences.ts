@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** How often this server and its upstream decided differently, and the latest examples of each kind. */
+/** How often this server and the upstream decided differently, by kind of difference, with the latest examples. */
 export const upstreamDifferences: Migration = {
   name: "0026_upstreamDifferences",
   statements: ({ text, int64, tableEnd }) => [

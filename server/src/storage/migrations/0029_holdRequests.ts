@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** The id and the tags of the request that created a hold, so that usage can count the later charge under them. */
+/** The id and tags of the request that created a hold. Usage counts the later charge under this id and these tags. */
 export const holdRequests: Migration = {
   name: "0029_holdRequests",
   statements: ({ text }) => [

@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * `grants` has the plain permissions of a root key, such as `api.*.verify_key`. Its `permissions` may also be URNs.
- * Such a URN names a keyspace, and stands for plain permissions on the keyspace's api. The index finds the api of a
+ * `grants` has the plain permissions of a root key, such as `api.*.verify_key`. The column `permissions` may have URNs,
+ * too. A URN that names a keyspace stands for plain permissions on the keyspace's api. The index finds the api of a
  * keyspace.
  */
 export const rootKeyGrants: Migration = {

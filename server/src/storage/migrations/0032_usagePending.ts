@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Counts that the server of a SQLite file has in memory and has not added to `usageMinutes` yet, as compressed numbers.
- * If it was killed, it adds them when it starts again.
+ * Usage counts that the server of a SQLite file has in memory and has not added to `usageMinutes` yet, as compressed
+ * numbers. If the server is killed, it adds these counts when it starts again.
  */
 export const usagePending: Migration = {
   name: "0032_usagePending",

@@ -3,8 +3,8 @@ import type { Migration } from "../migration.ts";
 /**
  * Indexes for keys that were imported with another hash than SHA-256, such as bcrypt. The column `hash` has that hash
  * until the first verification of the key. While there are no such keys, a look-up in these indexes costs next to
- * nothing. The second index has only keys whose hash has a salt. A salted hash cannot be computed from a presented key,
- * so these keys are looked up by their first characters.
+ * nothing. The second index has only keys whose hash has a salt. Without the salt, the hash of a presented key cannot
+ * be computed, so these keys are looked up by their first characters.
  */
 export const oldHashes: Migration = {
   name: "0033_oldHashes",

@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * An index of the keys that share the `subjectId` of a rerolled key, to see whether a deleted key's balance is still used.
- * It has only rerolled keys, so that it costs nothing to create a key.
+ * An index of the keys that have the `subjectId` of another key, because they replaced that key in a reroll. It shows
+ * whether another key still uses a deleted key's balance. It has no other keys, so it costs nothing to create those.
  */
 export const rerolledKeys: Migration = {
   name: "0035_rerolledKeys",

@@ -11,8 +11,8 @@ import { insertMovements, type Movement } from "./movements.ts";
 type Part = Schema["holdParts"];
 
 /**
- * A possible owner of an account: a key, by its `subjectId`, or an identity. It has an account if it has credits,
- * quotas or holds.
+ * A possible owner of an account: a key or an identity. `id` is the key's `subjectId` or the identity's id. An owner
+ * has an account if it has credits, quotas or holds.
  */
 export type Owner = { workspaceId: string; id: string; kind: OwnerKind };
 
@@ -22,7 +22,7 @@ export type Owner = { workspaceId: string; id: string; kind: OwnerKind };
  */
 export type AccountBook = {
   /**
-   * the time after all rows were locked. An earlier time would be wrong, since other nodes may have spent or refilled
+   * the time after all rows were locked. An earlier time would be wrong, because other nodes may have spent or refilled
    * while this transaction waited for the locks
    */
   nowMs: number;
@@ -30,14 +30,14 @@ export type AccountBook = {
   set(account: Account): void;
   /** the entries for the ledger; `saveAccounts` writes them */
   movements: Omit<Movement, "id" | "atMs">[];
-  /** the accounts that differ from what is stored, by id */
+  /** the accounts that differ from their stored rows, by id */
   changed: Map<string, Account>;
 };
 
 /**
- * Locks the accounts of those owners that have one, and brings them up to date: applies refills and resets that are
- * due, and expired holds. A transaction must lock each account before it spends from it. All transactions lock accounts
- * in the order of their ids, so they cannot deadlock.
+ * Locks the accounts of those owners that have an account, and brings the accounts up to date: applies the refills,
+ * resets and expiries of holds that are due. A transaction must lock an account before it spends from the account. All
+ * transactions lock accounts in the order of their ids, so they cannot deadlock.
  */
 export async function lockAccounts(
   tx: Tx,
@@ -67,7 +67,10 @@ export async function lockAccounts(
   return book;
 }
 
-/** Reads the accounts of these owners without locking them, in their state at `nowMs`. */
+/**
+ * Reads the accounts of these owners in their state at `nowMs`, without locking them. All owners must belong to the
+ * same workspace.
+ */
 export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: number): Promise<Account[]> {
   const [first] = owners;
   if (first === undefined) return [];
@@ -90,8 +93,9 @@ export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: numb
 }
 
 /**
- * Reads the outlook, from `fromMs` on, of each of these owners that has an account. It considers only the 1,000 holds
- * that expire first.
+ * Returns, for each of these owners that has an account, how the account will change from `fromMs` on if the owner
+ * spends nothing. Of the owner's holds, considers only the 1,000 that expire first. All owners must belong to the same
+ * workspace.
  */
 export async function findOutlooks(db: Db, owners: readonly Owner[], fromMs: number): Promise<Outlook[]> {
   const rows = await selectRows(db, {
@@ -112,7 +116,7 @@ export async function findOutlooks(db: Db, owners: readonly Owner[], fromMs: num
   return (await Promise.all(outlooks)).flat();
 }
 
-/** Returns what the owner gets back when this hold expires, unless it is charged then. */
+/** Returns what the owner gets back when the hold of this part expires: nothing if the hold is charged then. */
 function returnsOf({ quota, taken, units, onExpiry, expiresAtMs }: Part): Return[] {
   if (onExpiry !== "release") return [];
   return [{ quota: quota ?? undefined, taken: JSON.parse(taken), units, atMs: expiresAtMs }];
@@ -145,7 +149,7 @@ async function takeExpiredParts(tx: Tx, { workspaceId, id }: Key, nowMs: number)
   return expired;
 }
 
-/** Returns the account at `book.nowMs`, after the expiry of these holds, and adds the expiries to the ledger. */
+/** Returns the account at `book.nowMs`, after the expiry of these holds, and adds each expiry to the ledger. */
 async function withoutExpiredHolds(
   stored: Account,
   expired: readonly Part[],
@@ -164,9 +168,9 @@ async function withoutExpiredHolds(
 }
 
 /**
- * Returns the account at the time at which this hold expires. It gets back what the hold took, unless the hold is
- * charged when it expires. Holds must be passed in the order of their expiry: a reset carries units that came back
- * before it.
+ * Returns the account as it is just after this hold has expired. The account gets back what the hold took, unless the
+ * hold is charged when it expires. Apply holds in the order of their expiry, because the reset of a quota may carry
+ * over only units that came back before the reset.
  */
 function afterExpiry(account: Account, part: Part): Account {
   const current = accountAt(account, part.expiresAtMs);
@@ -181,7 +185,7 @@ function isSame(one: Account, other: Account): boolean {
   );
 }
 
-/** Returns ledger entries for the refill, resets and rollovers that were due since the account was stored. */
+/** Returns ledger entries for the refill, resets and rollovers that have become due after the account was stored. */
 function resetsBetween(stored: Account, current: Account): AccountBook["movements"] {
   const refills =
     stored.creditsEpoch === current.creditsEpoch
@@ -197,7 +201,7 @@ function resetsBetween(stored: Account, current: Account): AccountBook["movement
   return [...refills, ...resets];
 }
 
-/** Returns a ledger entry for this account, with the amount 0 and the server as its actor. Callers may replace both. */
+/** Returns a ledger entry for this account, with the amount 0 and without an actor. Callers may replace both. */
 export function movementOf(
   { id, workspaceId, credits }: Account,
   kind: Movement["kind"],
@@ -222,17 +226,17 @@ export async function saveAccounts(tx: Tx, book: AccountBook, newId: () => strin
   await Promise.all([...writes, insertMovements(tx, movements)]);
 }
 
-/** Creates an empty account for this owner, unless it has one. */
+/** Creates an empty account for this owner, unless the owner already has an account. */
 export async function createAccount(tx: Tx, { workspaceId, id }: Owner): Promise<void> {
   await insertEmpty(tx, { workspaceId, id });
 }
 
-/** Deletes an account with its credits and quotas. The caller must end its open holds. */
+/** Deletes an account with its credits and quotas. The caller must end the open holds of the account. */
 export async function deleteAccount(tx: Tx, { workspaceId, id }: Owner): Promise<void> {
   await deleteRow(tx, { workspaceId, id });
 }
 
-/** Stores that a hold of this owner expires at `atMs`, unless another one expires earlier. */
+/** Stores that the next hold of this owner expires at `atMs`, unless another hold of the owner expires earlier. */
 export const noteExpiry = prepared((db, args: Key & { atMs: number }) =>
   db
     .updateTable("balances")

@@ -39,14 +39,14 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["apis"][] }) 
   db.insertInto("apis").values(rows).compile(),
 );
 
-/** Returns the id of the api's keyspace: the set of its keys. Each api has exactly one. */
+/** Returns the id of the api's keyspace, which is the set of the api's keys. Each api has exactly one keyspace. */
 export function keyspaceIdOf({ id, keyspaceId }: Pick<Schema["apis"], "id" | "keyspaceId">): string {
   return keyspaceId ?? `ks_${id.slice("api_".length)}`;
 }
 
 /**
- * Finds the apis of these keyspaces. Returns the id of the api by the id of the keyspace. Keyspaces of deleted or unknown
- * apis are left out.
+ * Finds the apis of these keyspaces. Returns the id of each api by the id of its keyspace. Omits keyspaces that are
+ * unknown or whose api is deleted.
  */
 export async function findApisByKeyspace(
   db: Db,
@@ -63,7 +63,7 @@ export async function findApisByKeyspace(
   return new Map(rows.map((row) => [keyspaceIdOf(row), row.id]));
 }
 
-// two statements: with "or" between their conditions, SQLite reads all apis of the workspace
+// two statements, because SQLite would read all apis of the workspace for a single statement with "or"
 const selectByKeyspace = prepared(
   (db, { workspaceId, keyspaceIds }: { workspaceId: string; keyspaceIds: readonly string[] }) =>
     liveApis(db, workspaceId).where(isIn("keyspaceId", keyspaceIds)).compile(),
@@ -101,7 +101,9 @@ const lockLive = prepared((db, { workspaceId, id }: ApiKey) =>
   liveApis(db, workspaceId).where("id", "=", id).forUpdate().compile(),
 );
 
-/** Lists apis that are not deleted, in the order of their creation. `search` looks for a text in their ids and names. */
+/**
+ * Lists apis that are not deleted, in the order of their creation. `search` looks for a text in their ids and names.
+ */
 export const listApis = searchedList(liveApis, ["id", "name"]);
 
 /** New values of an api. Values that are `undefined` stay unchanged. */
@@ -120,7 +122,7 @@ export async function setApi(tx: Tx, workspaceId: string, id: string, change: Ap
   const set = { name, deleteProtection, defaultPrefix, defaultByteLength, ipAllowList };
   const [row] = await updateRow(tx, { workspaceId, id, ...set });
   if (row === undefined)
-    throw new Error("setApi found no api to change: call lockApi first, in the same transaction");
+    throw new Error("setApi found no api to change: the same transaction must call lockApi first");
   return row;
 }
 
@@ -137,8 +139,8 @@ const updateRow = prepared((db, { workspaceId, id, ...change }: ApiKey & StoredC
 );
 
 /**
- * Marks an api as deleted. Its keys then count as deleted, too, although their rows are not changed. Returns false if the
- * api does not exist or is protected from deletion.
+ * Marks an api as deleted. Its keys then count as deleted, too, although their rows are not changed. Returns false if
+ * the api does not exist or is protected from deletion.
  */
 export async function setApiDeleted(
   tx: Tx,

@@ -70,9 +70,9 @@ const selectLast = prepared((db, of: { workspaceId: string; event: string; targe
 );
 
 export type AuditFilter = Walk & {
-  /** only events whose id is greater than this one, also if the list is newest first */
+  /** only events whose id is greater than this id, whether the list is oldest first or newest first */
   aboveId?: string | undefined;
-  /** the id of the last event that may be read; undefined: the list may be read to its end */
+  /** the id of the last event that may be read; if undefined, the list may be read to its end */
   untilId?: string | undefined;
   requestId?: string | undefined;
   event?: string | undefined;
@@ -104,7 +104,8 @@ export async function listAuditEvents(
 }
 
 /**
- * Returns the id of the last event that a search reads, which is number `rowBudget`; `undefined` if there are fewer.
+ * Returns the id of the last event that a search may read. A search may read `rowBudget` events. If the list has fewer,
+ * returns `undefined`.
  */
 export async function lastAuditIdOfBudget(
   db: Db,
@@ -162,7 +163,7 @@ function parseNames(text: string): string[] {
   }
 }
 
-/** Deletes at most `limit` events from before `beforeMs`, in all workspaces. Returns how many it deleted. */
+/** Deletes at most `limit` events that are older than `beforeMs`, in all workspaces. Returns how many it deleted. */
 export async function deleteOldAuditEvents(tx: Tx, beforeMs: number, limit: number): Promise<number> {
   const old = tx
     .selectFrom("auditEvents")

@@ -8,8 +8,8 @@ export async function attachDatabase(db: Db, path: string, name: string): Promis
 
 /**
  * Writes a consistent snapshot of a SQLite database to a new file at `path`. `name` is `main` for the database of `db`,
- * or the name of an attached one. Others can write to the database meanwhile. Errors: SQLite's errors if there is a
- * file at `path`, or it cannot be written.
+ * or the name of an attached database. Other connections can write to the database meanwhile. Errors: SQLite's errors
+ * if the file at `path` already exists or cannot be written.
  */
 export async function copyDatabase(db: Db, name: string, path: string): Promise<void> {
   await sql`vacuum ${sql.id(name)} into ${path}`.execute(db);

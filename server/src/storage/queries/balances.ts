@@ -5,7 +5,7 @@ import { inBatches } from "../batches.ts";
 import { prepared } from "../prepared.ts";
 import type { Schema, Tx } from "../schema.ts";
 
-/** The columns of a `Balance`. They begin with the name of the table, so that a query with joins can select them. */
+/** The columns of a `Balance`, with the name of the table, so that a query with joins can select them. */
 export const balanceColumns = [
   "balances.remaining",
   "balances.refillAmount",
@@ -13,12 +13,12 @@ export const balanceColumns = [
   "balances.nextRefillAtMs",
 ] as const;
 
-/** Returns the credits at `nowMs`, including a refill that is due, or `undefined` if they are unlimited. */
+/** Returns the credits at `nowMs`, including a refill that is due, or `undefined` if the credits are unlimited. */
 export function creditsAt(balance: Balance, nowMs: number): Credits | undefined {
   return creditsOf(refilled(balance, nowMs));
 }
 
-/** The credits and quotas of a new key or identity. `ownerId` is the key's subject id or the identity's id. */
+/** The credits and quotas of a new key or identity. `ownerId` is the key's `subjectId` or the identity's id. */
 export type NewBalance = { ownerId: string; credits: Credits | undefined; quotas: readonly Quota[] };
 
 /** Inserts the balances of keys or identities that the same transaction has inserted. */

@@ -17,22 +17,22 @@ import {
 } from "./accounts.ts";
 import { insertHold } from "./holds.ts";
 
-/** A request to spend from the accounts of a key and its identity. If both have one, both must have enough. */
+/** A request to spend from the accounts of a key and its identity. If both have an account, both must have enough. */
 export type Spend = {
   workspaceId: string;
   /** the `subjectId` of the key that spends; undefined: only the identity spends */
   subjectId: string | undefined;
   identityId: string | undefined;
   cost: Cost;
-  /** if set, a hold is created for a part of the cost. The final amount of this part is settled later */
+  /** if set, a hold is created for a part of the cost, and the final amount of this part is settled later */
   hold?: HoldRequest | undefined;
 };
 
-/** A hold to create. It is for the part of the cost that is units of `quota`, or credits if `quota` is undefined. */
+/** A hold to create for a part of a cost: for the units of `quota`, or for the credits if `quota` is undefined. */
 export type HoldRequest = {
   id: string;
   keyId: string | undefined;
-  /** the api of the key; undefined for a hold of an identity, since its keys may be in any api */
+  /** the api of the key; undefined for a hold of an identity, because an identity's keys may be in several apis */
   apiId: string | undefined;
   quota: string | undefined;
   ttlMs: number;
@@ -42,15 +42,15 @@ export type HoldRequest = {
 };
 
 export type Spent = Pick<Charged, "granted" | "credits" | "quotas"> & {
-  /** a quota that the request names, but neither the key nor its identity has; if it is set, nothing was spent */
+  /** a quota that the request names, but neither the key nor its identity has; if set, nothing was spent */
   unknownQuota: string | undefined;
   /** when the hold expires; undefined if no hold was created */
   holdExpiresAtMs: number | undefined;
 };
 
 /**
- * Runs these requests in their order, and returns an outcome for each. First locks all accounts. At the end, writes
- * each changed account once. `newId` creates ids for ledger entries.
+ * Runs these requests in their order, and returns the outcome of each request. Locks all accounts first, and writes
+ * each changed account once, at the end. `newId` creates ids for ledger entries.
  */
 export async function spendAll(
   tx: Tx,
@@ -67,7 +67,7 @@ export async function spendAll(
     const charged = charge(accounts, cost, book.nowMs);
     const { credits, quotas } = charged;
     const granted = charged.granted && unknownQuota === undefined;
-    if (granted) keep(book, accounts, charged);
+    if (granted) bookCharge(book, accounts, charged);
     const hold = granted ? holdOf(spend, charged, book.nowMs) : undefined;
     if (hold !== undefined) holds.push(insertHold(tx, hold.row, hold.parts));
     return { granted, credits, quotas, unknownQuota, holdExpiresAtMs: hold?.row.expiresAtMs, hold };
@@ -98,7 +98,7 @@ export function ownersOf(of: {
   return owners;
 }
 
-/** Finds a quota that the cost names and that none of the accounts has. */
+/** Returns a quota that the cost names and none of the accounts has, or `undefined` if there is no such quota. */
 export function unknownIn(accounts: readonly Account[], { quotas }: Cost): string | undefined {
   return [...quotas.keys()].find(
     (name) => !accounts.some((account) => quotasOf(account).some((one) => one.name === name)),
@@ -106,10 +106,10 @@ export function unknownIn(accounts: readonly Account[], { quotas }: Cost): strin
 }
 
 /**
- * Puts into the book what a charge has changed: the accounts, and a ledger entry for each threshold of a quota that it
- * has crossed.
+ * Puts into the book what a charge has changed: the accounts, and a ledger entry for each threshold of a quota that the
+ * charge has crossed. `before` are the accounts before the charge.
  */
-export function keep(book: AccountBook, before: readonly Account[], charged: Charged): void {
+export function bookCharge(book: AccountBook, before: readonly Account[], charged: Charged): void {
   for (const [index, account] of charged.accounts.entries()) {
     if (charged.taken.some(({ accountId }) => accountId === before[index]?.id)) book.set(account);
     for (const { name, crossed, owner } of charged.quotas) {

@@ -39,8 +39,8 @@ export type NewConsoleSession = {
 };
 
 /**
- * Inserts a session. If its root key then has more than `most` sessions, deletes those that have been unused for
- * longest.
+ * Inserts a session. If the session's root key then has more than `most` sessions, deletes those that have been unused
+ * for longest.
  */
 export async function insertConsoleSession(
   tx: Tx,
@@ -66,7 +66,7 @@ export async function insertConsoleSession(
     .execute();
 }
 
-/** Stores that the session was used now. */
+/** Stores that the session was used at `nowMs`. */
 export async function touchConsoleSession(tx: Tx, id: string, nowMs: number): Promise<void> {
   await tx.updateTable("consoleSessions").set({ seenAtMs: nowMs }).where("id", "=", id).execute();
 }
@@ -78,8 +78,8 @@ export async function deleteConsoleSession(tx: Tx, id: string): Promise<boolean>
 }
 
 /**
- * Deletes at most `limit` sessions that began before `beforeMs` or after `afterMs`. The latter were created while the
- * clock was wrong.
+ * Deletes at most `limit` sessions that began before `beforeMs` or after `afterMs`. Sessions that began after `afterMs`
+ * were created while the clock was wrong. Returns how many it deleted.
  */
 export async function deleteOldConsoleSessions(
   tx: Tx,

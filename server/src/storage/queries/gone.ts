@@ -1,14 +1,14 @@
 import type { Tx } from "../schema.ts";
 
 /**
- * The workspace id of deleted permissions and roles. A permission or role may belong to very many keys, so deleting it
- * only sets this id. The clean-up later removes its row and the rows that link it to keys and roles.
+ * The workspace id of deleted permissions and roles. Very many keys may have the same permission or role. So a deletion
+ * only sets this workspace id, and the clean-up later deletes the row and the rows that link it to keys and roles.
  */
 export const goneWorkspace = "";
 
 /**
- * Removes at most `limit` links of one deleted permission to keys and roles. If it has no links left, removes the
- * permission itself. Returns `limit` if there may be more to remove, otherwise 0.
+ * Finds a deleted permission, and deletes at most `limit` of its links to keys and roles. If no links are left, deletes
+ * the permission's row. Returns `limit` if there may be more to delete, otherwise 0.
  */
 export async function deleteGonePermission(tx: Tx, limit: number): Promise<number> {
   const gone = await firstGone(tx, "permissions");
@@ -16,7 +16,7 @@ export async function deleteGonePermission(tx: Tx, limit: number): Promise<numbe
   if (await deleteLinks(tx, "keyPermissions", "permissionId", "keyId", gone, limit)) return limit;
   if (await deleteLinks(tx, "rolePermissions", "permissionId", "roleId", gone, limit)) return limit;
   await tx.deleteFrom("permissions").where("id", "=", gone).execute();
-  return limit; // so that the clean-up calls this again: there may be another deleted permission
+  return limit; // makes the clean-up call this function again, because there may be another deleted permission
 }
 
 /** Like `deleteGonePermission`, for roles. */
@@ -34,7 +34,7 @@ async function firstGone(tx: Tx, table: "permissions" | "roles"): Promise<string
   return (await query.executeTakeFirst())?.id;
 }
 
-/** Deletes at most `limit` links. Returns whether it deleted any. */
+/** Deletes at most `limit` links whose `column` is `id`. Returns whether it deleted any. */
 async function deleteLinks(
   tx: Tx,
   table: "keyPermissions" | "keyRoles" | "rolePermissions",

@@ -5,8 +5,8 @@ import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 
 /**
- * A hold reserves credits or units of a quota until it is settled, is released or expires. It has a part for each
- * account that it has taken from: the key's, the identity's, or both.
+ * A hold reserves credits or units of a quota until it is settled or released, or expires. While it is open, it has a
+ * part for each account from which it has taken units: the key's, the identity's, or both.
  */
 export type Hold = Schema["holds"];
 type Part = Schema["holdParts"];
@@ -25,7 +25,7 @@ type OwnerKey = { workspaceId: string; ownerId: string };
 
 export async function insertHold(tx: Tx, hold: Hold, parts: readonly Part[]): Promise<void> {
   const inserts = [insertHoldRow(tx, { rows: [hold] })];
-  if (parts.length > 0) inserts.push(insertPartRows(tx, { rows: parts })); // unlimited credits have no parts
+  if (parts.length > 0) inserts.push(insertPartRows(tx, { rows: parts })); // a hold of unlimited credits has no parts
   await Promise.all(inserts);
 }
 
@@ -131,7 +131,8 @@ const takePart = prepared((db, key: OwnerKey & { holdId: string }) =>
 
 /**
  * Stores that these holds have expired, so that a node whose clock is behind does not treat them as open. Locks the
- * rows in the order of their ids, so that it cannot deadlock with a transaction that does the same for another owner.
+ * holds in the order of their ids, because another transaction may do the same for another owner of these holds, and
+ * the two transactions must not deadlock.
  */
 export async function noteExpired(
   tx: Tx,
@@ -172,10 +173,12 @@ const setExpired = prepared((db, { workspaceId, ids, nowMs }: HoldKeys & { nowMs
     .compile(),
 );
 
-/** How many parts are read at once, so that the other requests do not wait until all are read. */
+/** How many parts are read at a time. Between two reads, other requests run. */
 const partsAtOnce = 1_000;
 
-/** Reads an owner's parts of expired holds, in the order of their expiry. Yields them in lists. */
+/**
+ * Reads an owner's parts of expired holds, in the order of their expiry. Yields lists of at most `partsAtOnce` parts.
+ */
 export async function* expiredParts(db: Db, owner: OwnerKey & { nowMs: number }): AsyncGenerator<Part[]> {
   let [afterMs, afterId] = [-1, ""];
   for (;;) {
@@ -205,7 +208,7 @@ const selectExpired = prepared((db, args: Expired) =>
     .compile(),
 );
 
-/** Lists an owner's parts of open holds, in the order of their expiry. */
+/** Lists an owner's parts of open holds and of expired holds whose expiry is not yet applied, in order of expiry. */
 export const listOpenParts = prepared((db, args: OwnerKey & { limit: number }) =>
   db
     .selectFrom("holdParts")
@@ -243,6 +246,7 @@ const selectFirstExpiry = prepared((db, { workspaceId, ownerId }: OwnerKey) =>
     .compile(),
 );
 
+/** how long a hold is stored after its expiry and its end: a day, in milliseconds */
 const keptMs = 86_400_000;
 
 /**
@@ -272,8 +276,8 @@ const deleteOld = prepared((db, { beforeMs, limit }: { beforeMs: number; limit: 
 );
 
 /**
- * Deletes the holds of a deleted identity, so that they can no
- * longer be settled. The identity's account must be locked.
+ * Deletes the holds of a deleted identity, so that they can no longer be settled. The transaction must have locked the
+ * identity's account.
  */
 export async function deleteHoldsOfIdentity(tx: Tx, workspaceId: string, identityId: string): Promise<void> {
   const owner = { workspaceId, ownerId: identityId };

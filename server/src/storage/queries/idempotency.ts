@@ -2,14 +2,14 @@ import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 
 /**
- * How long responses are kept. A response whose `createdAtMs` is further in the future than this was stored while a
- * clock was wrong.
+ * How long responses are kept, in milliseconds. A response that was created more than this time in the future was
+ * stored while a clock was wrong.
  */
 const keptMs = 24 * 60 * 60 * 1000;
 
 /**
- * The response to the first request with an idempotency key. `response`
- * is encrypted. It is empty while that request is in progress.
+ * The response to the first request with an Idempotency-Key. `response` is encrypted. It is empty while the first
+ * request is in progress. `bodyHash` is the hash of the request's body.
  */
 export type StoredResponse = { bodyHash: string; response: string };
 
@@ -19,7 +19,7 @@ export type Claim = { id: string; workspaceId: string; bodyHash: string; nowMs: 
 
 /**
  * Claims an id for a request. Returns `undefined` if this is the first request with the id; otherwise returns the
- * response that the first one has stored.
+ * response that the first request has stored.
  */
 export async function claimIdempotency(tx: Tx, claim: Claim): Promise<StoredResponse | undefined> {
   const { id, workspaceId, bodyHash, nowMs } = claim;
@@ -27,14 +27,15 @@ export async function claimIdempotency(tx: Tx, claim: Claim): Promise<StoredResp
   const [inserted] = await insertUnlessTaken(tx, { workspaceId, id, bodyHash, nowMs });
   if (inserted !== undefined) return undefined;
   const [stored] = await selectStored(tx, { workspaceId, id });
-  if (stored === undefined) throw new Error("the response that has this id is gone");
+  if (stored === undefined)
+    throw new Error("The stored response was deleted while it was read: repeat the request.");
   return stored;
 }
 
 type Id = { workspaceId: string; id: string };
 /**
- * A response is valid if its `createdAtMs` is within this span. An earlier response has expired. A later one was stored
- * while a clock was wrong: if it were valid, it could stay so for years.
+ * A response is valid if its `createdAtMs` is within this span. An earlier response has expired. A later response was
+ * stored while a clock was wrong. Such a response is invalid, because it could otherwise stay valid for years.
  */
 type Span = { fromMs: number; toMs: number };
 
@@ -69,7 +70,7 @@ const selectStored = prepared((db, { workspaceId, id }: Id) =>
     .compile(),
 );
 
-/** Returns what the first request with this id has stored, or `undefined` if none has succeeded within the last day. */
+/** Returns the response to the request with this id that has succeeded within the last day, if there is one. */
 export async function findIdempotentResponse(
   db: Db,
   { id, workspaceId, nowMs }: Omit<Claim, "bodyHash">,
@@ -106,7 +107,7 @@ const setResponse = prepared((db, { workspaceId, id, response }: Id & { response
     .compile(),
 );
 
-/** Deletes at most `limit` expired responses, in all workspaces. Returns how many it deleted. */
+/** Deletes at most `limit` responses that are no longer valid, in all workspaces. Returns how many it deleted. */
 export async function deleteOldResponses(tx: Tx, nowMs: number, limit: number): Promise<number> {
   const old = tx
     .selectFrom("idempotency")

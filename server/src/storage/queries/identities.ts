@@ -13,7 +13,7 @@ const identityColumns = ["id", "externalId", "meta"] as const;
 
 type IdentityRow = { id: string; externalId: string; meta: string; accountId: string | null };
 
-/** An identity. `hasAccount`: it has credits, quotas or holds. */
+/** An identity. `hasAccount`: `balances` has a row for the identity, so it may have credits, quotas or holds. */
 export type FoundIdentity = IdentityRecord & { hasAccount: boolean };
 
 /** Selects the id of the identity's account, which is the identity's own id; null if it has no account. */
@@ -63,8 +63,8 @@ const lockByRef = prepared((db, { workspaceId, ref }: Ref) =>
 );
 
 /**
- * Chooses one of at most two rows: the one whose id is `ref`, if there is one. The query does not sort the rows, since
- * SQLite would take 17 µs to sort them, five times as long as to find them.
+ * Chooses one of at most two rows: preferably the row whose id is `ref`. The query does not sort the rows, because
+ * SQLite takes 17 µs to sort them, five times as long as to find them.
  */
 function byId(rows: readonly IdentityRow[], ref: string): IdentityRow | undefined {
   return rows.find((row) => row.id === ref) ?? rows[0];
@@ -100,14 +100,14 @@ export async function listIdentities(
 }
 
 /**
- * Whether this is an id as Latchkey creates them for identities. An imported identity may have any other, and between
- * `id_1` and `user_1` there are also the ids of all keys, which begin with `key_`.
+ * Returns whether this id begins like the ids that Latchkey creates for identities. The id of an imported identity may
+ * begin in any way. A range of ids from `id_1` to `user_1` would include the ids of all keys, which begin with `key_`.
  */
 function isUsualId(id: string): boolean {
   return id.startsWith("id_");
 }
 
-/** Rows of a list. `isAlone`: whether the database has only one workspace. */
+/** Reads a page of a list of identities. `isAlone` is 1 if the database has only one workspace. */
 const readPage = searchedList(
   (db: Db, workspaceId: string) => {
     const workspaces = db.selectFrom("workspaces");
@@ -156,8 +156,7 @@ const insertUnlessTaken = prepared(
 );
 
 /**
- * Returns the id of the identity with this external id. Creates
- * the identity with empty metadata if it does not exist.
+ * Returns the id of the identity with this external id. If the identity does not exist, creates it with empty metadata.
  */
 export async function claimIdentity(
   tx: Tx,
@@ -173,7 +172,7 @@ export async function claimIdentity(
   }
 }
 
-/** Like `claimIdentity`, for several external ids. */
+/** Like `claimIdentity`, for several external ids. `createdIds` has the ids of the identities that it created. */
 export async function claimIdentities(
   tx: Tx,
   workspaceId: string,
@@ -198,7 +197,7 @@ export async function claimIdentities(
       selectByExternalIds(tx, { workspaceId, externalIds }),
     ))
       ids.set(row.externalId, row.id);
-    // another transaction has deleted these between the insert and the read
+    // another transaction has deleted the missing identities between the insert and the read: try again
     missing = missing.filter((externalId) => !ids.has(externalId));
   }
   return { ids, createdIds };

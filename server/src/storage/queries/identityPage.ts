@@ -4,15 +4,15 @@ import type { Db } from "../schema.ts";
 import { listIdentities } from "./identities.ts";
 import type { SearchFilter } from "./searchedList.ts";
 
-/** The identities of a page as the JSON of a response, without their accounts. */
+/** A page of identities. `json` is a JSON array of the identities as a response shows them, without their accounts. */
 export type IdentityPage = {
   json: string;
   nextAfterId: string | undefined;
-  /** the ids of the identities that have an account */
+  /** the ids of the identities of the page that have an account */
   withAccount: string[];
 };
 
-/** Reads a page of at most `limit` identities. `filter.limit` is one more, to know whether another page follows. */
+/** Reads a page of at most `limit` identities. `filter.limit` is `limit` + 1, to see whether another page follows. */
 export async function identityPage(
   db: Db,
   { workspaceId, limit, filter }: { workspaceId: string; limit: number; filter: SearchFilter },

@@ -11,7 +11,7 @@ export function parseIpAllowList(stored: string | null): string[] | undefined {
   return Array.isArray(list) ? list.map(String) : [];
 }
 
-/** Prepares a list for verifications. Entries that this program cannot parse are left out, so they allow no address. */
+/** Prepares a list for verifications. Omits entries that this program cannot parse, so these allow no address. */
 export function rangesOf(list: readonly string[] | undefined): AddressRange[] | undefined {
   return list?.flatMap((text) => {
     const parsed = parseRange(text);

@@ -1,10 +1,11 @@
 /** JSON with fewer characters than this cannot be nested so deeply that serializing it would overflow the stack. */
 const longText = 40_000;
-/** JSON that is nested more deeply than this is not parsed. A request may contain far less. */
+/** JSON that is nested more deeply than this is not parsed. The JSON of a request may nest far less deeply. */
 const maxDepth = 1_000;
 
 /**
- * Parses stored metadata. Returns an empty object if it is damaged, so that one bad row does not break a whole list.
+ * Parses stored metadata. Returns an empty object if the JSON is damaged, so that one bad row does not break a whole
+ * list.
  */
 export function parseMeta(text: string): object {
   if (nestsTooDeeply(text)) return {};
@@ -36,8 +37,8 @@ function depthOf(text: string): number {
 }
 
 /**
- * Returns the index of the quote that ends the string beginning at `from`, or an index
- * past the text if it is not closed.
+ * Returns the index of the quote that ends the string beginning at `from`, or an index past the end of the text if the
+ * string is not closed.
  */
 function endOfString(text: string, from: number): number {
   let at = from + 1;

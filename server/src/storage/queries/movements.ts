@@ -28,9 +28,7 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["movements"][
   db.insertInto("movements").values(rows).compile(),
 );
 
-/**
- * Deletes at most `limit` movements from before `beforeMs`, in all workspaces. Returns how many it deleted.
- */
+/** Deletes at most `limit` movements that are older than `beforeMs`, in all workspaces. Returns how many it deleted. */
 export async function deleteOldMovements(tx: Tx, beforeMs: number, limit: number): Promise<number> {
   return (await deleteOld(tx, { beforeMs, limit })).length;
 }
@@ -50,7 +48,7 @@ const deleteOld = prepared((db, { beforeMs, limit }: { beforeMs: number; limit: 
 export type MovementFilter = {
   workspaceId: string;
   ownerId: string;
-  /** only movements that are older than the one with this id */
+  /** only movements that are older than the movement with this id */
   beforeId: string | undefined;
   limit: number;
 };

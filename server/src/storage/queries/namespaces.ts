@@ -3,10 +3,10 @@ import { prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 import { searchedList } from "./searchedList.ts";
 
-/** What a rate limit decision needs to know about a namespace. */
+/** A namespace with what a rate limit decision needs to know about it. */
 export type NamespaceRecord = { id: string; overrides: OverrideTable };
 
-/** Finds the id of the namespace whose id or name is `ref`. If two namespaces match, returns the id `ref`. */
+/** Finds the id of the namespace whose id or name is `ref`. If two namespaces match, returns the id that is `ref`. */
 export async function findNamespaceId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
   const rows = await selectByRef(db, { workspaceId, ref });
   return (rows.find(({ id }) => id === ref) ?? rows[0])?.id;
@@ -105,7 +105,7 @@ const selectAllOverrides = prepared((db, of: OfNamespace) => selectOverrides(db,
 
 /**
  * Locks the namespace's row until this transaction ends. Meanwhile, no other transaction can delete the namespace, or
- * lock it to count its overrides and add one. Returns false if the namespace was deleted.
+ * lock it to add an override. Returns false if the namespace does not exist.
  */
 export async function lockNamespace(tx: Tx, workspaceId: string, id: string): Promise<boolean> {
   return (await lockRow(tx, { workspaceId, id })).length > 0;
@@ -156,7 +156,8 @@ export async function claimNamespace(
   const [inserted] = await insertUnlessTaken(tx, { id, workspaceId, name, nowMs });
   if (inserted !== undefined) return { id, created: true };
   const [existing] = await selectByName(tx, { workspaceId, name });
-  if (existing === undefined) throw new Error("the namespace that has this name is gone");
+  if (existing === undefined)
+    throw new Error("The namespace was deleted while it was read: repeat the request.");
   return { id: existing.id, created: false };
 }
 
@@ -205,12 +206,15 @@ const selectPage = prepared(
 
 export type NewOverride = Override & { workspaceId: string; namespaceId: string; nowMs: number };
 
-/** Inserts or updates the override of an identifier. Returns its id, which an update does not change. */
+/** Inserts or updates the override of an identifier. Returns the override's id, which an update does not change. */
 export async function setOverrideRow(tx: Tx, override: NewOverride): Promise<string> {
   const { id, workspaceId, namespaceId, identifier, limit, durationMs, nowMs } = override;
   const row = { id, workspaceId, namespaceId, identifier, limit, durationMs, nowMs };
   const [stored] = await upsertOverride(tx, row);
-  if (stored === undefined) throw new Error("the override belongs to another workspace");
+  if (stored === undefined)
+    throw new Error(
+      "The stored override belongs to another workspace than its namespace: the database is damaged.",
+    );
   return stored.id;
 }
 
@@ -229,8 +233,8 @@ const upsertOverride = prepared((db, { nowMs, ...row }: NewOverride) =>
 );
 
 /**
- * Deletes the override for exactly this identifier, and returns its id. Returns `undefined`
- * if there was no such override.
+ * Deletes the override for exactly this identifier or pattern, and returns the override's id. Returns `undefined` if
+ * the namespace has no such override.
  */
 export async function deleteOverrideRow(
   tx: Tx,

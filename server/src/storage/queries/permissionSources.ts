@@ -1,10 +1,12 @@
 import { isIn, prepared } from "../prepared.ts";
 import type { Db } from "../schema.ts";
 
-/** A permission of a key, and the role that gives it to the key; undefined if the key has it directly. */
+/**
+ * A permission of a key. `role` is the role that gives the permission to the key; undefined if the key has it directly.
+ */
 export type PermissionSource = { slug: string; role: string | undefined };
 
-/** Lists all sources of a key's permissions: direct ones first, then those through roles, each sorted by slug. */
+/** Lists a key's permissions: first its direct permissions, then those through each role, both sorted by slug. */
 export async function listPermissionSources(
   db: Db,
   workspaceId: string,
@@ -32,8 +34,8 @@ function order(one: string, other: string): number {
 type OfKeys = { workspaceId: string; keyIds: readonly string[] };
 
 /**
- * The joins here and below are cross joins, since SQLite keeps their order. With other joins, it would read all
- * permissions and roles of the workspace first.
+ * SQLite keeps the order of cross joins. With an inner join here or in the next query, it would first read all
+ * permissions or roles of the workspace.
  */
 const selectDirect = prepared((db, { workspaceId, keyIds }: OfKeys) =>
   db

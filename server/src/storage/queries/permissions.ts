@@ -7,7 +7,7 @@ import { searchedList } from "./searchedList.ts";
 /** A permission as the operations return it. */
 export type PermissionRecord = { id: string; name: string; slug: string; description: string | null };
 
-/** The columns of a permission. They begin with the name of the table, so that a query with joins can select them. */
+/** The columns of a permission, with the name of the table, so that a query with joins can select them. */
 export const permissionColumns = [
   "permissions.id",
   "permissions.name",
@@ -160,8 +160,9 @@ const updateUnlessTaken = prepared((db, to: PermissionRecord & { workspaceId: st
 );
 
 /**
- * Takes a permission from all keys and roles by changing a single row, however many have it: it moves the permission
- * out of its workspace, where no query finds it. `deleteGonePermission` deletes the rows later.
+ * Takes a permission from all keys and roles by changing a single row, however many keys and roles have it: moves the
+ * permission out of its workspace, so that no query finds it. The clean-up deletes the rows later: see
+ * `deleteGonePermission`.
  */
 export async function setPermissionGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
   await setGone(tx, { workspaceId, id });
@@ -185,9 +186,7 @@ export async function listKeyPermissions(
   return selectOfKey(db, { workspaceId, keyId });
 }
 
-/**
- * A cross join, since SQLite keeps its order. With another join, it would read all permissions of the workspace first.
- */
+/** SQLite keeps the order of a cross join. With an inner join, it would first read all permissions of the workspace. */
 const selectOfKey = prepared((db, { workspaceId, keyId }: { workspaceId: string; keyId: string }) =>
   db
     .selectFrom("keyPermissions")
@@ -214,7 +213,7 @@ export async function insertKeyPermissions(
   );
 }
 
-/** Gives permissions to several keys. `insertKeyPermissions` does this for one key. */
+/** Gives permissions directly to several keys. Use `insertKeyPermissions` for a single key. */
 export async function linkKeyPermissions(
   tx: Tx,
   workspaceId: string,

@@ -5,7 +5,7 @@ import { goneWorkspace } from "./gone.ts";
 import { type PermissionRecord, permissionColumns } from "./permissions.ts";
 import { searchedList } from "./searchedList.ts";
 
-/** A role without its permissions, of which it may have many. */
+/** A role without its permissions, because a role may have many of them. */
 export type RoleRow = { id: string; name: string; description: string | null };
 
 /** A role with its permissions, as the operations return it. */
@@ -118,9 +118,7 @@ export async function withPermissions(
   }));
 }
 
-/**
- * A cross join, since SQLite keeps its order. With another join, it would read all permissions of the workspace first.
- */
+/** SQLite keeps the order of a cross join. With an inner join, it would first read all permissions of the workspace. */
 const selectOfRoles = prepared(
   (db, { workspaceId, roleIds }: { workspaceId: string; roleIds: readonly string[] }) =>
     db
@@ -243,7 +241,7 @@ export async function listKeyRoles(db: Db, workspaceId: string, keyId: string): 
   return selectOfKey(db, { workspaceId, keyId });
 }
 
-/** A cross join, as in `selectOfRoles`. */
+/** A cross join, for the same reason as in `selectOfRoles`: SQLite would first read all roles of the workspace. */
 const selectOfKey = prepared((db, { workspaceId, keyId }: { workspaceId: string; keyId: string }) =>
   db
     .selectFrom("keyRoles")
@@ -270,7 +268,7 @@ export async function insertKeyRoles(
   );
 }
 
-/** Gives roles to several keys. `insertKeyRoles` does this for one key. */
+/** Gives roles to several keys. Use `insertKeyRoles` for a single key. */
 export async function linkKeyRoles(
   tx: Tx,
   workspaceId: string,

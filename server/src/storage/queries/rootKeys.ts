@@ -4,7 +4,7 @@ import { isIn, prepared } from "../prepared.ts";
 import type { Db, Flag, Schema, Tx } from "../schema.ts";
 import { contains } from "./search.ts";
 
-/** What authentication needs to know about a root key. */
+/** A root key with what authentication needs to know about it. */
 export type RootKeyRecord = {
   caller: Caller;
   enabled: boolean;
@@ -48,8 +48,8 @@ export function rootKeyRecord(row: RootKeyRow): RootKeyRecord {
 type StoredPermissions = Pick<Schema["rootKeys"], "workspaceId" | "permissions" | "grants">;
 
 /**
- * Returns the plain permissions of a root key, such as `api.*.verify_key`. Replaces a URN by the plain permissions that
- * it stands for.
+ * Returns the plain permissions of a root key, such as `api.*.verify_key`. Replaces each URN by the plain permissions
+ * that the URN stands for.
  */
 function plainPermissionsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
   if (grants !== null) return parsePermissions(grants);
@@ -59,7 +59,7 @@ function plainPermissionsOf({ workspaceId, permissions, grants }: StoredPermissi
   });
 }
 
-/** Parses the stored permissions. Permissions that are damaged are left out, so they allow nothing. */
+/** Parses stored permissions. Omits damaged permissions, so these allow nothing. */
 function parsePermissions(text: string): string[] {
   try {
     const value: unknown = JSON.parse(text);
@@ -111,8 +111,8 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["rootKeys"][]
 );
 
 /**
- * Finds the root key that the console's login link signs in with: the oldest enabled root key that has all permissions
- * and has not expired. Returns `undefined` if the database has more than one workspace.
+ * Finds the root key with which the console's login link signs in: the oldest enabled root key that has all permissions
+ * and has not expired. Returns `undefined` if there is no such key, or if the database has more than one workspace.
  */
 export async function findOwnersRootKey(db: Db, nowMs: number): Promise<RootKeyRecord | undefined> {
   const workspaces = await db.selectFrom("workspaces").select("id").limit(2).execute();
@@ -125,7 +125,7 @@ export async function findOwnersRootKey(db: Db, nowMs: number): Promise<RootKeyR
   return rows.map(rootKeyRecord).find(({ caller }) => caller.permissions.has("*"));
 }
 
-/** A root key as its operations return it. The key itself is not stored, only its hash. */
+/** A root key as the operations of root keys return it. The key itself is not stored, only its hash. */
 export type StoredRootKey = {
   id: string;
   name: string | undefined;
@@ -208,7 +208,8 @@ const selectPage = prepared(
 );
 
 /**
- * Returns whether the workspace has an enabled root key besides this one that has all permissions and has not expired.
+ * Returns whether the workspace has another root key than `id` that is enabled, has all permissions and has not
+ * expired.
  */
 export async function hasOtherOwnersRootKey(
   db: Db,
@@ -273,8 +274,8 @@ const updateRow = prepared((db, { workspaceId, id, ...change }: OfId & ChangedCo
 );
 
 /**
- * Stores that a root key was rerolled: it now expires at `expiresAtMs`. `expiredAtMs` is its expiry before its first
- * reroll.
+ * Stores that a root key was rerolled: it now expires at `expiresAtMs`. `expiredAtMs` is the root key's expiry before
+ * its first reroll.
  */
 export async function setRootKeyRerolled(
   tx: Tx,
@@ -300,7 +301,7 @@ const updateRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expi
     .compile(),
 );
 
-/** Deletes a root key, and stores its hash among the revoked ones. Returns false if the root key does not exist. */
+/** Deletes a root key, and stores its hash as that of a revoked root key. Returns false if the key does not exist. */
 export async function revokeRootKey(tx: Tx, id: string, nowMs: number): Promise<boolean> {
   const [row] = await deleteRow(tx, { id });
   if (row === undefined) return false;

@@ -5,7 +5,7 @@ import { contains, patternOf } from "./search.ts";
 import { direction, rowBudget, type Walk, type Walked, within } from "./walk.ts";
 
 export type SearchFilter = Walk & {
-  /** literal text in one of the list's columns; case-insensitive for ASCII letters */
+  /** only rows with this literal text in one of the searched columns; case-insensitive for ASCII letters */
   search: string | undefined;
   /** only rows with these ids; undefined: all rows */
   onlyIds?: readonly string[] | undefined;
@@ -14,7 +14,7 @@ export type SearchFilter = Walk & {
 type Start = { workspaceId: string; afterId: string | undefined; descending: boolean };
 
 type Page = Start & {
-  /** the id of the last row that may be read; undefined: the list may be read to its end */
+  /** the id of the last row that may be read; if undefined, the list may be read to its end */
   untilId: string | undefined;
   limit: number;
   pattern: string | undefined;
@@ -22,8 +22,8 @@ type Page = Start & {
 };
 
 /**
- * Defines how a list is read: its rows in the order of their ids, which is the order of their creation. A search looks
- * for a text in the columns `searched`, and reads at most `rowBudget` rows.
+ * Defines how a page of a list is read. The list has its rows in the order of their ids, which is the order of their
+ * creation. A search looks for a text in the columns `searched`, and reads at most `rowBudget` rows.
  */
 export function searchedList<T extends keyof Schema, R>(
   rowsOf: (db: Db, workspaceId: string) => SelectQueryBuilder<Schema, T, R>,
@@ -31,7 +31,10 @@ export function searchedList<T extends keyof Schema, R>(
 ): (db: Db, workspaceId: string, filter: SearchFilter) => Promise<Walked<R>> {
   const id = sql.ref<string>("id");
 
-  /** Selects the id of the last row that a search reads, which is number `rowBudget`; nothing if there are fewer. */
+  /**
+   * Selects the id of the last row that a search may read. A search may read `rowBudget` rows. If the list has fewer,
+   * selects nothing.
+   */
   const selectLastOfBudget = prepared((db, { workspaceId, ...walk }: Start) =>
     rowsOf(db, workspaceId)
       .clearSelect()

@@ -1,15 +1,16 @@
 import { type Account, availableIn, charge, giveBack, unitsOf } from "../../domain/accounts.ts";
 import type { Tx } from "../schema.ts";
 import { type AccountBook, lockAccounts, movementOf, type Owner, saveAccounts } from "./accounts.ts";
-import { keep, ownersOf } from "./charges.ts";
+import { bookCharge, ownersOf } from "./charges.ts";
 import { type Hold, lockChargedHolds, lockHold, setHoldEnded, takeParts } from "./holds.ts";
 
-/** How a caller ends a hold: by settling it for an amount, or by releasing it, so that everything is given back. */
+/** How a caller ends a hold: settles it for an amount, or releases it, so that all its units are given back. */
 export type HoldEnd = { kind: "settle"; amount: number } | { kind: "release" };
 
 /**
- * The outcome of a hold that has ended. `charged` and `shortfall` add up to `amount`. `isLate`: the hold had expired,
- * and what it held had been given back. So the call charged the amount to what was left of the balance.
+ * The outcome of a hold that has ended. `charged` and `shortfall` add up to `amount`. `isLate`: the hold had expired
+ * before the call that ended it, and its units had been given back. So the call charged the amount to the current
+ * balance.
  */
 export type HoldOutcome = {
   kind: HoldEnd["kind"];
@@ -24,15 +25,15 @@ export type HoldOutcome = {
 type By = { now: () => number; newId: () => string; actorId: string };
 
 /**
- * A hold that has ended. `spent`: the credits that this call has taken from a limited balance; 0 if an earlier call
- * has ended the hold.
+ * The result of ending a hold. `spent`: the credits that this call has charged to a limited balance; 0 if an earlier
+ * call had already ended the hold.
  */
 type Ended = { outcome: HoldOutcome; spent: number };
 
 /**
- * Ends a hold, at most once. If an earlier call has ended it in the same way, returns the outcome of that call. If it
- * has ended in another way, returns `ended_otherwise`. `found` is the hold as it was read before this transaction.
- * Returns `undefined` if the hold no longer exists.
+ * Ends a hold, at most once. If the hold has already ended in the same way, returns the first outcome. If it has ended
+ * in another way, returns `ended_otherwise`. Returns `undefined` if the hold no longer exists. `found` is the hold as
+ * it was read before this transaction.
  */
 export async function settleHold(
   tx: Tx,
@@ -42,7 +43,7 @@ export async function settleHold(
 ): Promise<Ended | "ended_otherwise" | undefined> {
   const owners = ownersOf(found);
   const book = await lockAccounts(tx, owners, by.now);
-  // read again, since another transaction may have ended it
+  // read again, because another transaction may have ended the hold in the meantime
   const hold = await lockHold(tx, found.workspaceId, found.id);
   if (hold === undefined) return undefined;
   const first = firstOutcome(hold, book.nowMs);
@@ -51,15 +52,15 @@ export async function settleHold(
     return isSameEnd(first, end) ? { outcome: first, spent: 0 } : "ended_otherwise";
   }
   const outcome = await endNow(tx, hold, end, { book, owners });
-  note(book, hold, outcome, by.actorId);
+  addToLedger(book, hold, outcome, by.actorId);
   await saveAccounts(tx, book, by.newId);
   const isLimited = accountsOf(book, owners).some(({ credits }) => credits.remaining !== null);
   return { outcome, spent: hold.quota === null && isLimited ? outcome.charged : 0 };
 }
 
 /**
- * Returns the outcome of a hold that has ended, or `undefined` if it is still open. If its `onExpiry` is "charge" and
- * it has expired, it counts as settled in full.
+ * Returns the outcome of a hold that has ended, or `undefined` if a call may still end the hold. An expired hold whose
+ * `onExpiry` is "charge" has ended: it counts as settled for its full amount.
  */
 function firstOutcome(hold: Hold, nowMs: number): HoldOutcome | undefined {
   const { outcome, onExpiry, amount } = hold;
@@ -73,8 +74,8 @@ function chargedInFull(amount: number): HoldOutcome {
 }
 
 /**
- * Ends at most `limit` expired holds of credits whose `onExpiry` is "charge", in all workspaces. Returns these holds,
- * and the credits that each has spent.
+ * Ends at most `limit` expired holds of credits whose `onExpiry` is "charge", in all workspaces. Returns these holds.
+ * `spent`: the credits that the hold has charged to a limited balance.
  */
 export async function endChargedHolds(
   tx: Tx,
@@ -92,7 +93,8 @@ export async function endChargedHolds(
 }
 
 /**
- * Returns whether a hold has expired, by the clock of this node or of another node that has already applied its expiry.
+ * Returns whether a hold has expired: by the clock of this node, or because another node has already applied the
+ * expiry.
  */
 function hasExpired({ expiresAtMs, endedAtMs }: Hold, nowMs: number): boolean {
   return expiresAtMs <= nowMs || endedAtMs !== null;
@@ -111,11 +113,11 @@ async function endNow(tx: Tx, hold: Hold, end: HoldEnd, locked: Locked): Promise
   const held = isLate ? 0 : hold.amount;
   const amount = end.kind === "settle" ? end.amount : 0;
   const returned = Math.max(0, held - amount);
-  // if the hold has expired, the key or its identity may already have got its part back; the rest is given back now
+  // an expired hold is given back in full; an owner that has already got its part back gets nothing
   await giveBackParts(tx, hold, isLate ? hold.amount : returned, locked);
   const current = accountsOf(book, owners);
   const extra = Math.min(Math.max(0, amount - held), availableIn(current, quota));
-  if (extra > 0) keep(book, current, charge(current, unitsOf(quota, extra), book.nowMs));
+  if (extra > 0) bookCharge(book, current, charge(current, unitsOf(quota, extra), book.nowMs));
   const charged = Math.min(amount, held) + extra;
   const outcome = { kind: end.kind, amount, charged, returned, shortfall: amount - charged, isLate };
   const { workspaceId, id } = hold;
@@ -123,7 +125,7 @@ async function endNow(tx: Tx, hold: Hold, end: HoldEnd, locked: Locked): Promise
   return outcome;
 }
 
-/** Gives `units` of the hold back to each owner that has not got its part back yet. */
+/** Gives `units` of the hold back to each owner that has not yet got its part of the hold back. */
 async function giveBackParts(tx: Tx, hold: Hold, units: number, { book, owners }: Locked): Promise<void> {
   const parts = await takeParts(
     tx,
@@ -142,7 +144,8 @@ function accountsOf(book: AccountBook, owners: readonly Owner[]): Account[] {
   return owners.flatMap(({ id }) => book.get(id) ?? []);
 }
 
-function note(book: AccountBook, hold: Hold, outcome: HoldOutcome, actorId: string): void {
+/** Adds the end of the hold to the ledger of each owner. */
+function addToLedger(book: AccountBook, hold: Hold, outcome: HoldOutcome, actorId: string): void {
   for (const { id } of ownersOf(hold)) {
     const account = book.get(id);
     if (account === undefined) continue;

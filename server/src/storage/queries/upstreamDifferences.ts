@@ -17,7 +17,7 @@ export type DifferenceExample = {
 
 const examplesKept = 10;
 
-/** Adds to the count of differences of one kind, and stores the latest examples. */
+/** Adds to the count of differences of one kind, and stores the latest examples of this kind. */
 export async function addDifferences(
   tx: Tx,
   workspaceId: string,
@@ -59,7 +59,7 @@ const setExamples = prepared((db, { workspaceId, kind, examples }: OfKind & { ex
     .compile(),
 );
 
-/** Lists how verdicts of this server differed from the upstream's, by kind, the most frequent kind first. */
+/** Lists how verdicts of this server and the upstream differed, by kind of difference, the most frequent kind first. */
 export async function listDifferences(
   db: Db,
   workspaceId: string,

@@ -39,7 +39,7 @@ const keyById = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
     .compile(),
 );
 
-/** The names of records, by their ids. Deleted records are left out. */
+/** The names of records, by the ids of the records, without deleted records. */
 type Names = Promise<Map<string, string>>;
 
 async function named(rows: Promise<{ id: string; name: string }[]>): Names {

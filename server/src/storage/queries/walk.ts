@@ -1,6 +1,6 @@
 import { type Expression, type SqlBool, sql } from "kysely";
 
-/** The maximum number of rows that one page of a filtered list reads. */
+/** The maximum number of rows that are read for one page of a filtered list. */
 export const rowBudget = 5_000;
 
 /** A walk reads the rows of a list in the order of their ids, ascending or descending. */

@@ -30,7 +30,7 @@ export async function setWorkspaceEnabled(tx: Tx, id: string, enabled: boolean):
   return row !== undefined;
 }
 
-/** Returns the workspace's time zone, by its IANA name. Quotas without their own time zone use it. */
+/** Returns the IANA name of the workspace's time zone. Quotas without a time zone of their own use this time zone. */
 export async function findTimeZone(db: Db, id: string): Promise<string> {
   const [row] = await selectTimeZone(db, { id });
   return row?.timeZone ?? "UTC";
@@ -52,8 +52,9 @@ export async function setWorkspaceTimeZone(tx: Tx, id: string, timeZone: string)
 }
 
 /**
- * Locks the workspace's row until this transaction ends. Transactions that check something across the workspace before
- * a change, such as the number of its namespaces, lock the row first. So only one at a time checks and changes.
+ * Locks the workspace's row until this transaction ends. A transaction takes this lock before it checks something
+ * across the workspace, such as the number of namespaces, and then makes a change. So no other transaction can make
+ * such a change between the check and the change.
  */
 export async function lockWorkspace(tx: Tx, id: string): Promise<void> {
   await lockRow(tx, { id });

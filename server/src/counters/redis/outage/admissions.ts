@@ -1,7 +1,7 @@
 import type { Window } from "../../../domain/windows.ts";
 import { counterKey } from "../../counters.ts";
 
-/** Costs that this process admitted without Redis, from `firstMs` to at most duration/60 later. */
+/** The costs that this process admitted without Redis from `firstMs` to `lastMs`, at most duration/60 later. */
 type Part = { firstMs: number; lastMs: number; cost: number };
 
 /**
@@ -14,9 +14,9 @@ export type Admission = {
   readonly number: number;
   /** the sum of all admitted costs; costs that no longer count are included */
   sum: number;
-  /** how much of `sum` was sent to Redis at least once, even if sending failed, so that Redis may have counted it */
+  /** how much of `sum` was sent to Redis at least once; Redis may have counted that much even if sending failed */
   sent: number;
-  /** how much of `sum` was sent and did not fail; a failure sets it to 0, so that everything is sent again */
+  /** how much of `sum` need not be sent now: it was sent, and has not failed. A failure sets this to 0 */
   sending: number;
   /** oldest first; when a cost is added, the parts that no longer count are dropped */
   readonly parts: Part[];
@@ -34,16 +34,16 @@ type Options = {
 const ownBytes = 400;
 const partBytes = 64;
 /**
- * Before an admission is added, old ones are checked until two are found whose costs still count. The others that were
- * checked are dropped. So admissions that no longer count do not pile up.
+ * Before an admission is added, older admissions are checked until two of them still count. Admissions that no longer
+ * count are dropped by this check, so they do not pile up.
  */
 const checkedPerNew = 2;
-/** If no memory is left, this many admissions are compared; the one that used the least of its limit is evicted. */
+/** If no memory is left, this many admissions are compared. The one that uses the least of its limit is evicted. */
 const checkedForRoom = 16;
 
 /**
- * Keeps the admissions of this process. Drops those that no longer count, and evicts the least filled ones if no memory
- * is left.
+ * Keeps the admissions of this process. Drops admissions that no longer count. If no memory is left, evicts the
+ * admissions that use the least of their limits.
  */
 export function unsentAdmissions(options: Options) {
   const kept = boundedAdmissions(options);
@@ -59,7 +59,7 @@ export function unsentAdmissions(options: Options) {
     },
     /**
      * Takes back a cost that was admitted at `atMs`. If Redis may have counted a part of the admission, the cost stays
-     * spent, since this cost may be in that part.
+     * spent, because it may be in that part.
      */
     takeBack(admission: Admission, cost: number, atMs: number): void {
       const from = admission.parts.find(({ lastMs }) => lastMs >= atMs);
@@ -74,7 +74,7 @@ export function unsentAdmissions(options: Options) {
       for (const admission of all.values()) if (some.push(admission) === most) break;
       return some;
     },
-    /** Call it when Redis has counted `sum` of an admission. Drops the admission if nothing was added to it since. */
+    /** Call it when Redis has counted `sum` of an admission. Drops the admission if that is the whole admission. */
     arrived(admission: Admission, sum: number): void {
       const key = counterKey(admission.window);
       if (admission.sum === sum && all.get(key) === admission) drop(key);
@@ -97,7 +97,10 @@ function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
     bytes -= bytesOf(key, admission);
   }
 
-  /** Checks admissions, longest unchecked first, and drops those that no longer count, until it has `count` that do. */
+  /**
+   * Checks admissions, those first whose last check was the longest ago, and drops those that no longer count. Stops
+   * when it has found `count` admissions that still count, and returns them.
+   */
   function tidy(count: number): [string, Admission][] {
     const live: [string, Admission][] = [];
     const nowMs = monotonicMs();

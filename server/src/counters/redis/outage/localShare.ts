@@ -15,8 +15,8 @@ type Options = {
 type Receipt = { hit: Hit; atMs: number; taken: readonly [Admission, number][] };
 
 /**
- * The part of `maxLocalBytes` for counters. The rest is for admissions: each counter has one, and an admission takes
- * about three times as much memory as a counter.
+ * The part of `maxLocalBytes` for counters. The rest is for admissions: there is one for each counter, and an admission
+ * takes about three times as much memory as a counter.
  */
 const countersPart = 0.25;
 

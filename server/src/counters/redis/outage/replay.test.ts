@@ -109,7 +109,7 @@ test("a peek counts what this process granted, even before it is replayed", asyn
   expect(asked).toBeGreaterThan(10);
 }, 30_000);
 
-test("a replay whose response was lost counts only once, and so does what is admitted after it", async () => {
+test("a replay whose response was lost counts only once, and so does what is granted afterwards", async () => {
   const node = await open();
   const window = freshWindow({ limit: 20 });
   await loseRedis(node);
@@ -129,7 +129,7 @@ test("a replay whose response was lost counts only once, and so does what is adm
   expect(await passes(node.counters, window, 20)).toBe(11);
 }, 30_000);
 
-test("after a long outage only costs that still count are replayed, and they expire when they would have", async () => {
+test("after a long outage, only costs that still count are replayed, and they expire one duration after they were granted", async () => {
   const clock: Clock = { nowMs: 1_770_000_000_000 };
   const node = await open({ clock });
   const window = freshWindow({ durationMs: 60_000, limit: 10 });
@@ -178,7 +178,7 @@ test("what several nodes replay counts from the time of each cost, within durati
   client.close();
 }, 30_000);
 
-test("a hit that is given back before its replay never counts, and one that is given back after it stays counted", async () => {
+test("a hit that is given back before its replay never counts, and a hit that is given back after its replay stays counted", async () => {
   const node = await open();
   const window = freshWindow();
   await loseRedis(node);

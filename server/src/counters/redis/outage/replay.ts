@@ -11,24 +11,24 @@ type Options = {
   monotonicMs(): number;
   /** the id of this process */
   processId: string;
-  /** Returns the argument of the scripts for the time: empty for Redis's own clock, a number only in tests. */
+  /** Returns the first argument of a script: an empty text for Redis's own clock, or in tests, a time in ms. */
   time(): string;
 };
 
 type Link = Pick<RedisLink, "ask" | "isUp">;
 
 /**
- * Admissions are sent in waves of at most this many. Redis takes a few milliseconds for a wave, and other calls wait
- * until it is done.
+ * The maximum number of admissions in a wave, which are sent together. Redis takes a few milliseconds for a wave, and
+ * other calls wait until the wave is done.
  */
 const waveSize = 128;
 
 /**
- * Adds to Redis what this process granted without it: its admissions. Before a call uses a counter, the admission of
- * that counter is sent; the other admissions follow in waves. If sending fails, the admission is sent again later.
- * Redis counts nothing twice, since it stores how much of each admission it has counted.
+ * Replays admissions: adds to Redis what this process granted while Redis was unreachable. Before a call uses a
+ * counter, the admission of that counter is sent. The other admissions follow in waves. If sending fails, the admission
+ * is sent again later. Redis counts nothing twice, because it stores how much of each admission it has counted.
  */
-export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
+export function admissionReplay({ unsent, monotonicMs, processId, time }: Options) {
   let sendingRest: Promise<void> | undefined;
 
   async function send(ask: Ask, admission: Admission): Promise<void> {
@@ -42,7 +42,7 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
       await ask(addScript, keys, [time(), ...[window.durationMs, sum, ...sent].map(String)]);
     } catch (error) {
       admission.sending = 0;
-      // an error about this call means that Redis cannot read the counter, so sending the admission again would not help
+      // an error about this call means that Redis cannot read the counter, so it would not help to send this again
       if (!isAboutThisCall(error)) throw error;
     }
     unsent.arrived(admission, sum);
@@ -58,8 +58,8 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
 
   return {
     /**
-     * Sends the admissions of these windows. There is no need to wait: Redis runs calls in order, so it has counted
-     * them before it runs the caller's next call.
+     * Sends the admissions of these windows. The caller need not wait: Redis runs calls in order, so it counts the
+     * admissions before it runs the caller's next call.
      */
     sendAhead(ask: Ask, windows: readonly Window[]): void {
       if (unsent.size() === 0) return;

@@ -49,7 +49,7 @@ export function ratelimitsOf(rows: readonly RatelimitRow[]): readonly StoredRate
     }));
 }
 
-/** All keys and identities without rate limits share this object. */
+/** The limits of all keys for which neither the key nor an identity has rate limits. These keys share this object. */
 export const noLimits: PreparedLimits = prepareLimits({
   workspaceId: "",
   subjectId: "",
@@ -78,8 +78,8 @@ export function identityOf(
 }
 
 /**
- * Returns the name under which keys share their access (permissions and roles) in the cache: the joined ids of their
- * direct permissions and roles. What is cached under this name is valid until one of these changes.
+ * Returns the name under which keys with the same roles and direct permissions share an `Access` in the cache. The name
+ * has the ids of these roles and permissions.
  */
 export function accessName(permissionIds: readonly string[], roleIds: readonly string[]): string {
   return [...permissionIds, ...roleIds].sort().join(" ");

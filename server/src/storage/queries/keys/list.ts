@@ -7,28 +7,28 @@ import { type ListedKeyRow, liveKeys, withGrantCount } from "./read.ts";
 
 /**
  * A key that may belong to a page of a list. `value` is the value by which the list is sorted, such as the time of the
- * expiry. It is null if the list is sorted by id only.
+ * expiry, or null if the list is sorted only by id.
  */
 export type Candidate = { id: string; value: number | null };
 
 /** The part of a list to read: at most `limit` keys after the candidate `after`. */
 export type Stretch = { after: Candidate | undefined; descending: boolean; limit: number };
 
-/** Which keys a list shows. A field that is `undefined` excludes no keys. */
+/** Decides which keys a list shows. A field that is `undefined` excludes no keys. */
 export type KeyListFilter = {
   apiId: string | undefined;
   identityId: string | undefined;
   roleId: string | undefined;
   permissionId: string | undefined;
-  /** literal text in the name or the start; case-insensitive for ASCII letters */
+  /** literal text in the name or `start` of the key; case-insensitive for ASCII letters */
   search: string | undefined;
   enabled: boolean | undefined;
   expiresBeforeMs: number | undefined;
 };
 
 /**
- * Reads ids of keys in the order of their creation. It uses the index that excludes the most keys, but does not check
- * the whole filter, so some of these keys may not match it. `matchingKeys` checks them.
+ * Reads ids of keys in the order of their creation. Uses the index that excludes the most keys, but does not check the
+ * whole filter. So some of the keys may not match the filter; `matchingKeys` finds those that do.
  */
 export async function keysByCreation(
   db: Db,
@@ -85,8 +85,8 @@ const selectCreated = prepared((db, { workspaceId, identityId, apiId, limit, ...
 });
 
 /**
- * Reads keys that have an expiry, in the order of their expiry. Some of them may not match the filter: see
- * `matchingKeys`.
+ * Reads keys that have an expiry, in the order of their expiry. Some of the keys may not match the filter;
+ * `matchingKeys` finds those that do.
  */
 export async function keysByExpiry(
   db: Db,
@@ -202,8 +202,8 @@ function hasRole(eb: OfKey, workspaceId: string, roleId: string) {
 }
 
 /**
- * The condition that a key has this permission, directly or through a role. Joins the table `roles`, too, to leave out
- * deleted roles: they keep their links to keys and permissions until the clean-up.
+ * The condition that a key has this permission, directly or through a role. A deleted role keeps its links to keys and
+ * permissions until the clean-up, so the condition also joins the table `roles` to exclude deleted roles.
  */
 function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
   const direct = eb
@@ -227,7 +227,7 @@ function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
   return eb.or([eb.exists(direct), eb.exists(throughRole)]);
 }
 
-/** Reads the keys with these ids, in the order of the ids. Deleted keys are left out. */
+/** Reads the keys with these ids, in the order of `ids`. Omits deleted keys. */
 export async function listKeysById(
   db: Db,
   workspaceId: string,

@@ -3,7 +3,7 @@ import { isIn, prepared } from "../../prepared.ts";
 import type { Db, Tx } from "../../schema.ts";
 import { isHashFree } from "./freeHash.ts";
 
-/** The ways in which other systems hash their keys. */
+/** The ways in which other systems hash keys that `keys.migrateKeys` accepts. */
 export const algorithms = ["sha256", "github.com/seamapi/prefixed-api-key"] as const;
 
 export type Algorithm = (typeof algorithms)[number];
@@ -41,8 +41,8 @@ const selectAlgorithm = prepared((db, { workspaceId, id }: { workspaceId: string
 );
 
 /**
- * Finds keys that an earlier request has migrated, by the digests of their fields (`migratedFrom`). Returns the ids of
- * the keys by digest. Deleted keys are left out.
+ * Finds keys that an earlier request has migrated, by the digests of their fields (`migratedFrom`). Returns the id of
+ * each key by its digest. Omits deleted keys.
  */
 export async function findMigratedKeys(
   db: Db,
@@ -65,7 +65,7 @@ const selectMigrated = prepared((db, { workspaceId, digests }: Digests) =>
     .compile(),
 );
 
-/** Finds the key of this migration with this hash, if it is not deleted and has not been verified yet. */
+/** Finds the key of this migration with this hash, if the key is not deleted and has not been verified yet. */
 export async function findPendingKey(
   db: Db,
   workspaceId: string,
@@ -89,8 +89,8 @@ const selectPending = prepared((db, { workspaceId, migrationId, hash }: Pending)
 );
 
 /**
- * Stores the hash of the whole key at its first verification, so that it is found by this hash from then on. Changes
- * nothing and returns false if the key was verified before, or if another key of the workspace has this hash.
+ * Stores the SHA-256 of a whole migrated key at its first verification. Later verifications find the key by this hash.
+ * Changes nothing and returns false if the key was verified before, or if another key of the workspace has this hash.
  */
 export async function applyFirstVerification(
   tx: Tx,

@@ -1,6 +1,6 @@
 /**
- * Reads a key with a single statement, since the database is reached over a network. The statement returns the rows of
- * other tables as JSON.
+ * Reads a key with a single statement, because the database is reached over a network. The statement returns the rows
+ * of other tables as JSON.
  */
 import { jsonArrayFrom } from "kysely/helpers/postgres";
 import { prepared } from "../../prepared.ts";
@@ -104,8 +104,8 @@ const keyWithAll = prepared((db, { workspaceId, hash }: { workspaceId: string; h
 );
 
 /**
- * Selects keys with their identities. Excludes deleted keys, keys of deleted apis, and migrated keys that have not been
- * verified yet.
+ * Selects keys with their identities. Excludes deleted keys, keys of deleted apis, and keys that wait for their first
+ * verification after an import or a migration.
  */
 function keyWithIdentity(db: Db, workspaceId: string) {
   return db

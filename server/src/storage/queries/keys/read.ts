@@ -7,7 +7,7 @@ import { keyspaceIdOf } from "../apis.ts";
 import { balanceColumns, creditsAt } from "../balances.ts";
 import { parseIpAllowList } from "../ipAllowLists.ts";
 import { parseMeta } from "../meta.ts";
-import { listKeyParts } from "./parts.ts";
+import { listKeyDetails } from "./details.ts";
 
 /** A key as the operations return it. `meta` is parsed JSON. */
 export type KeyDetails = {
@@ -32,8 +32,8 @@ export type KeyDetails = {
   ipAllowList: string[] | undefined;
   apiIpAllowList: string[] | undefined;
   /**
-   * `atMs`: when the key was last rerolled. `expiredAtMs`: its expiry before the first reroll. Undefined if the key was
-   * never rerolled, or if its expiry was changed in another way since
+   * `atMs`: when the key was last rerolled. `expiredAtMs`: the key's expiry before its first reroll. Undefined if the
+   * key was never rerolled, or if its expiry was set after the last reroll
    */
   reroll: { atMs: number; expiredAtMs: number | undefined } | undefined;
   permissions: string[];
@@ -78,7 +78,7 @@ export function liveKeys(db: Db, workspaceId: string) {
 
 /**
  * Adds to each key roughly how many permissions and roles it has. A permission counts several times if the key has it
- * in several ways. By these counts, the permissions and roles of a large page are loaded in several steps.
+ * in several ways. By these counts, a list decides how many keys it loads with their permissions and roles at a time.
  */
 export function withGrantCount(query: ReturnType<typeof liveKeys>, workspaceId: string) {
   return query.select((eb) => [
@@ -107,15 +107,15 @@ export function withGrantCount(query: ReturnType<typeof liveKeys>, workspaceId: 
 }
 
 /**
- * A key on a page of a list. `directCount` and `roleCount` say roughly how many permissions it has directly and through
- * its roles.
+ * A key on a page of a list. `directCount` is how many permissions the key has directly. `roleCount` is roughly how
+ * many roles and permissions through roles the key has.
  */
 export type ListedKeyRow = KeyRow & { directCount: number; roleCount: number };
 
 /** A key without its permissions, roles and rate limits. */
 export type KeyRow = Awaited<ReturnType<ReturnType<typeof liveKeys>["execute"]>>[number];
 
-/** Finds the key with this id, with its credits at `nowMs`. Excludes deleted keys and keys of deleted apis. */
+/** Finds the live key with this id, with its credits at `nowMs`. */
 export async function findKey(db: Db, workspaceId: string, id: string, nowMs: number) {
   const rows = await liveKeysWithId(db, { workspaceId, id });
   return (await withDetails(db, workspaceId, rows, nowMs))[0];
@@ -126,8 +126,8 @@ const liveKeysWithId = prepared((db, { workspaceId, id }: { workspaceId: string;
 );
 
 /**
- * Excludes migrated keys that have not been verified yet: what is stored as their hash may be the hash of a part of
- * the key.
+ * Excludes keys that wait for their first verification after an import or a migration: their stored hash may not be the
+ * SHA-256 of the whole key.
  */
 const liveKeysWithHash = prepared((db, { workspaceId, hash }: { workspaceId: string; hash: string }) =>
   liveKeys(db, workspaceId)
@@ -136,21 +136,22 @@ const liveKeysWithHash = prepared((db, { workspaceId, hash }: { workspaceId: str
     .compile(),
 );
 
-/** Like `findKey`, by the hash of the key. */
+/** Like `findKey`, by the SHA-256 of the key. */
 export async function findKeyByHash(db: Db, workspaceId: string, hash: string, nowMs: number) {
   const rows = await liveKeysWithHash(db, { workspaceId, hash });
   return (await withDetails(db, workspaceId, rows, nowMs))[0];
 }
 
 /**
- * Like `findKey`, with a row lock until the transaction ends. Calls `now` when it has the lock, for the credits at
- * that time.
+ * Like `findKey`, with a row lock until the transaction ends. Calls `now` when it has the lock, and returns the credits
+ * at that time.
  */
 export async function lockKey(tx: Tx, workspaceId: string, id: string, now: () => number) {
   const [locked] = await lockRow(tx, { workspaceId, id });
   return locked && findKey(tx, workspaceId, id, now());
 }
 
+/** Locks the row by an update that changes nothing. */
 const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
   db
     .updateTable("keys")
@@ -170,10 +171,7 @@ export type KeyFilter = {
   externalId: string | undefined;
 };
 
-/**
- * Lists the keys of an api in the order of their creation. `withDetails` adds their
- * permissions, roles and rate limits.
- */
+/** Lists the live keys of an api in the order of their creation. Use `withDetails` to add permissions and so on. */
 export async function listKeys(db: Db, workspaceId: string, filter: KeyFilter): Promise<ListedKeyRow[]> {
   return selectPage(db, { workspaceId, ...filter });
 }
@@ -188,14 +186,14 @@ const selectPage = prepared((db, page: KeyFilter & { workspaceId: string }) => {
   return query.compile();
 });
 
-/** Adds permissions, roles and rate limits to these keys, and their credits at `nowMs`. */
+/** Adds to these keys their permissions, roles, rate limits, and credits at `nowMs`. */
 export async function withDetails(
   db: Db,
   workspaceId: string,
   rows: readonly KeyRow[],
   nowMs: number,
 ): Promise<KeyDetails[]> {
-  const { limits, permissions, roles } = await listKeyParts(db, workspaceId, rows);
+  const { limits, permissions, roles } = await listKeyDetails(db, workspaceId, rows);
   return rows.map((row) => ({
     id: row.id,
     workspaceId,
@@ -242,8 +240,8 @@ function identityOf(row: KeyRow, limits: Map<string, StoredRatelimit[]>): Identi
 }
 
 /**
- * The state of a key, which may be deleted. Its api may be deleted, too, and it may wait for its first verification
- * after a migration.
+ * The state of a key that may be deleted, may belong to a deleted api, or may wait for its first verification after an
+ * import or a migration.
  */
 export type KeyState = {
   id: string;

@@ -12,9 +12,9 @@ import { selectKeyRows } from "./oneStatement.ts";
 
 /**
  * Finds the key with this hash, and reads everything that its verification needs in the state of one moment:
- * synchronously on SQLite, in one round trip on PostgreSQL. The record refers to the api, identity and access in
- * `parts` if these are cached. It counts as their user until `parts.release` is called. `since` is the number of the
- * latest change at the time of the call.
+ * synchronously in a SQLite file, in one round trip on PostgreSQL. The record refers to the api, identity and access in
+ * `parts`, and counts as a user of these until `parts.release` is called. `since` is the number of the latest change at
+ * the time of the call.
  */
 export function findKeyRecord(
   { db, snapshot }: Pick<Engine, "db" | "snapshot">,
@@ -43,7 +43,7 @@ type Parts = Pick<KeptKey, "api" | "identity" | "access">;
 
 function recordOf({ key, ...rows }: KeyRows, { api, identity, access }: Parts): KeyRecord & Parts {
   const { id } = key;
-  const subjectId = key.subjectId === id ? id : key.subjectId; // so that equal ids are the same string in memory
+  const subjectId = key.subjectId === id ? id : key.subjectId; // saves memory: equal ids are then the same string
   const ratelimits = ratelimitsOf(rows.ratelimits);
   const { workspaceId } = api;
   return {

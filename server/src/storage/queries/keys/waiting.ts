@@ -4,12 +4,11 @@ import { isIn, prepared } from "../../prepared.ts";
 import type { Db, Schema, Tx } from "../../schema.ts";
 import { isHashFree } from "./freeHash.ts";
 
-/** The `pendingMigrationId` of waiting keys: keys that were imported without a hash. No migration has this id. */
+/** The `pendingMigrationId` of waiting keys that were imported without a hash. No migration has this id. */
 export const fromUpstream = "upstream";
 
 /**
- * The `pendingMigrationId` of keys whose `hash` is not a SHA-256, until their first verification. No migration has
- * this id.
+ * The `pendingMigrationId` of waiting keys that were imported with another hash than SHA-256. No migration has this id.
  */
 export const underOldHash = "oldHash";
 
@@ -17,7 +16,7 @@ export const underOldHash = "oldHash";
 export const waitingStates: ReadonlySet<string> = new Set([fromUpstream, underOldHash]);
 
 /**
- * Returns what the column `hash` has for a key that was imported without a hash. This text has a colon, so it never
+ * Returns the value of the column `hash` for a key that was imported without a hash. The value has a colon, so it never
  * equals a real hash, which is in base64url.
  */
 export function unknownHash(keyId: string): string {
@@ -25,8 +24,8 @@ export function unknownHash(keyId: string): string {
 }
 
 /**
- * A key whose SHA-256 is not known yet. `start` has the first characters of the key; it may be empty. `hash` is what is
- * stored in place of the SHA-256.
+ * A key whose SHA-256 is not known yet. `start` has the first characters of the key, and may be empty. `hash` is the
+ * value that is stored in place of the SHA-256.
  */
 export type WaitingKey = {
   id: string;
@@ -38,8 +37,8 @@ export type WaitingKey = {
 };
 
 /**
- * Finds a key that waits for the upstream server and may be the presented key, since its `start` is the beginning of
- * that key. If there are several, returns one of them.
+ * Finds a key that was imported without a hash and may be the presented key `key`, because its `start` is the beginning
+ * of `key`. If there are several such keys, returns one of them.
  */
 export async function findWaitingStart(
   db: Db,
@@ -53,7 +52,7 @@ function startsOf(key: string): string[] {
   return Array.from({ length: Math.min(key.length, longestStart) }, (_, index) => key.slice(0, index + 1));
 }
 
-/** Finds the waiting key with this id. */
+/** Finds the key with this id if it was imported without a hash and still waits. */
 export async function findWaitingKey(
   db: Db,
   workspaceId: string,
@@ -89,12 +88,14 @@ const selectById = prepared((db, { workspaceId, id }: { workspaceId: string; id:
     .compile(),
 );
 
-/** Returns whether the workspace has keys, live or deleted, that are stored under another hash than SHA-256. */
+/** Returns whether the workspace has keys, live or deleted, whose stored hash is not a SHA-256, such as bcrypt. */
 export async function hasOldHashes(db: Db, workspaceId: string): Promise<boolean> {
   return (await selectOne(db, { workspaceId })).length > 0;
 }
 
-/** A condition with a literal instead of a parameter, so that it matches the condition of the partial index. */
+/**
+ * This condition has a literal instead of a parameter: the database uses a partial index only for the same condition.
+ */
 function isUnderOldHash(eb: ExpressionBuilder<Schema, "keys">) {
   return eb("keys.pendingMigrationId", "=", sql.lit(underOldHash));
 }
@@ -109,7 +110,7 @@ const selectOne = prepared((db, { workspaceId }: { workspaceId: string }) =>
     .compile(),
 );
 
-/** Finds a live key that is stored under one of these digests. */
+/** Finds a live key whose stored hash is one of these digests, which are not SHA-256. */
 export async function findByDigest(
   db: Db,
   workspaceId: string,
@@ -128,14 +129,14 @@ const selectByDigest = prepared(
 );
 
 /**
- * Lists the live keys that have a salted hash and whose `start` is the beginning of the presented key, those with the
- * longest `start` first. Imports limit how many keys may have the same `start`.
+ * Lists the live keys that have a salted hash and whose `start` is the beginning of the presented key. Keys with a
+ * longer `start` come first. Imports limit how many keys may have the same `start`.
  */
 export async function listCandidates(db: Db, workspaceId: string, key: string): Promise<WaitingKey[]> {
   return selectCandidates(db, { workspaceId, starts: startsOf(key) });
 }
 
-/** The condition of the partial index of salted hashes, word by word, so that the database uses the index. */
+/** Exactly the condition of the partial index of salted hashes, so that the database uses this index. */
 function hasSalt(eb: ExpressionBuilder<Schema, "keys">) {
   return eb(beginning(eb, 1), "=", sql.lit("$"));
 }
@@ -144,7 +145,7 @@ function beginning({ fn }: ExpressionBuilder<Schema, "keys">, length: number) {
   return fn<string>("substr", ["keys.hash", sql.lit(1), sql.lit(length)]);
 }
 
-/** Sorts by `start`, descending: of two beginnings of the same key, the longer one sorts after the shorter one. */
+/** Sorts by `start`, descending, so that a longer `start` comes before a shorter beginning of the same key. */
 const selectCandidates = prepared(
   (db, { workspaceId, starts }: { workspaceId: string; starts: readonly string[] }) =>
     waitingKeys(db, workspaceId)
@@ -156,7 +157,7 @@ const selectCandidates = prepared(
       .compile(),
 );
 
-/** Lists the live keys that have a salted hash and one of these values of `start`. */
+/** Lists the keys that have a salted hash and one of these values of `start`. Omits deleted keys. */
 export async function listSalted(
   db: Db,
   workspaceId: string,
@@ -179,7 +180,7 @@ const selectSalted = prepared(
 );
 
 /**
- * Stores the SHA-256 of a waiting key, so that it is found by this hash from then on. Changes nothing and returns false
+ * Stores the SHA-256 of a waiting key. Later verifications find the key by this hash. Changes nothing and returns false
  * if the key no longer waits, or if another key of the workspace has this hash.
  */
 export async function applyLearnedHash(
@@ -210,7 +211,7 @@ const setLearned = prepared((db, { workspaceId, keyId, oldHash, hash, nowMs }: L
 
 /**
  * A key that was imported without its SHA-256, as `latchkey import status` shows it. `learnedAtMs` is the time when
- * this server got the SHA-256, or null while the key waits.
+ * this server learned the SHA-256, or null while the key waits.
  */
 export type ImportedKey = {
   id: string;
@@ -222,9 +223,9 @@ export type ImportedKey = {
 };
 
 /**
- * Counts the keys that were imported without a SHA-256. `learned`: keys that have one now. `waiting`: keys that wait
- * for the upstream server. `withoutStart`: those of the waiting keys whose `start` is empty. `underOldHash`: keys that
- * are stored under a hash of another scheme, such as bcrypt, by scheme.
+ * Counts the keys that were imported without a SHA-256. `learned`: keys whose SHA-256 is known now. `waiting`: keys
+ * that were imported without any hash and still wait. `withoutStart`: those keys in `waiting` whose `start` is empty.
+ * `underOldHash`: keys that were imported with another hash and still wait, by the hash's scheme, such as bcrypt.
  */
 export async function countImportedKeys(
   db: Db,
@@ -252,8 +253,8 @@ export async function countImportedKeys(
 }
 
 /**
- * Counts keys by the beginning of their hash, which names the scheme. The beginning has as many characters as the
- * longest name of a scheme.
+ * Counts keys by the beginning of their hash, which names the hash's scheme. The beginning has as many characters as
+ * the longest name of a scheme.
  */
 const countByBeginning = prepared((db, { workspaceId }: { workspaceId: string }) => {
   const scheme = (eb: ExpressionBuilder<Schema, "keys">) => {

@@ -11,8 +11,8 @@ export type NewKey = {
   apiId: string;
   identityId: string | undefined;
   /**
-   * the name of the key's account and counters: the key's own id, or the `subjectId` of the rerolled key that it
-   * replaces
+   * the name of the key's account and counters: the key's own id or, if the key replaces a rerolled key, the
+   * `subjectId` of the rerolled key
    */
   subjectId: string;
   hash: string;
@@ -41,11 +41,11 @@ export async function insertKey(tx: Tx, key: NewKey): Promise<boolean> {
 }
 
 /**
- * Inserts keys, and returns the ids of those that it inserted. Skips a key if the workspace already has a key with its hash,
- * or an earlier request has migrated it.
+ * Inserts keys, and returns the ids of the inserted keys. Skips a key if the workspace already has a key with the same
+ * hash, or if an earlier request has migrated the key.
  */
 export async function insertKeys(tx: Tx, keys: readonly NewKey[]): Promise<string[]> {
-  // every transaction inserts in the order of the hashes, so that two of them cannot deadlock
+  // every transaction inserts in the order of the hashes, so two transactions cannot deadlock
   const rows = keys.map(rowOf).sort((one, other) => (one.hash < other.hash ? -1 : 1));
   const inserted = await inBatches(rows, (batch) => insertRows(tx, { rows: batch }));
   return inserted.map(({ id }) => id);
@@ -147,7 +147,10 @@ const updateRow = prepared(
       .compile(),
 );
 
-/** Stores that a key was rerolled: it now expires at `expiresAtMs`. `expiredAtMs` is its expiry before its first reroll. */
+/**
+ * Stores that a key was rerolled: it now expires at `expiresAtMs`. `expiredAtMs` is the key's expiry before its first
+ * reroll.
+ */
 export async function setKeyRerolled(
   tx: Tx,
   workspaceId: string,
@@ -175,7 +178,7 @@ const setRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expired
     .compile(),
 );
 
-/** Links keys that the same transaction has inserted to their identities. Does not set the time of their last update. */
+/** Links keys that the same transaction has inserted to their identities. Does not change the keys' `updatedAtMs`. */
 export async function linkKeysToIdentities(
   tx: Tx,
   workspaceId: string,
@@ -214,8 +217,8 @@ const setDeleted = prepared((db, args: { workspaceId: string; id: string; nowMs:
 );
 
 /**
- * Deletes a key's row with its rate limits and links. Also deletes its balance, unless
- * another key has the same `subjectId`.
+ * Deletes a key's row with the key's rate limits and its links to permissions and roles. Also deletes the key's
+ * balance, unless another key has the same `subjectId`.
  */
 export async function deleteKeyRow(tx: Tx, workspaceId: string, key: { id: string; subjectId: string }) {
   await deleteRatelimits(tx, workspaceId, key.id);
@@ -239,7 +242,7 @@ const deleteUnusedBalance = prepared(
         const first = keys.where("keys.id", "=", subjectId);
         const rerolled = keys
           .where("keys.subjectId", "=", subjectId)
-          .whereRef("keys.subjectId", "<>", "keys.id"); // so that the index `rerolledKeys` is used
+          .whereRef("keys.subjectId", "<>", "keys.id"); // lets the database use the index `rerolledKeys`
         return eb.and([eb.not(eb.exists(first)), eb.not(eb.exists(rerolled))]);
       })
       .returning("balances.id")

@@ -1,32 +1,32 @@
-/** Reads the rate limits, permissions and roles of a page of keys in one statement. */
+/** Reads the rate limits, permissions and roles of a page of keys with one statement. */
 import { sql } from "kysely";
 import type { StoredRatelimit } from "../../../domain/ratelimits.ts";
 import { isIn, prepared } from "../../prepared.ts";
 import type { Db, Flag } from "../../schema.ts";
 
 /**
- * The rate limits, permissions and roles of several keys, by the ids of the keys. `limits` also has the rate limits of
- * the keys' identities, by the ids of the identities.
+ * The rate limits, permissions and roles of several keys, by the id of the key. `limits` also has the rate limits of
+ * the keys' identities, by the id of the identity.
  */
-export type KeyParts = {
+export type DetailsByKey = {
   /** rate limits, in the order in which they were set */
   limits: Map<string, StoredRatelimit[]>;
-  /** slugs of direct permissions and of those through roles, each once and in byte order */
+  /** slugs of the permissions, direct and through roles, each once and in byte order */
   permissions: Map<string, string[]>;
   /** names of roles, in byte order */
   roles: Map<string, string[]>;
 };
 
-export async function listKeyParts(
+export async function listKeyDetails(
   db: Db,
   workspaceId: string,
   rows: readonly { id: string; identityId: string | null }[],
-): Promise<KeyParts> {
+): Promise<DetailsByKey> {
   const keyIds = rows.map((row) => row.id);
   const owners = new Set(keyIds);
   for (const { identityId } of rows) if (identityId !== null) owners.add(identityId);
   const found =
-    keyIds.length === 0 ? [] : await selectParts(db, { workspaceId, keyIds, ownerIds: [...owners] });
+    keyIds.length === 0 ? [] : await selectDetails(db, { workspaceId, keyIds, ownerIds: [...owners] });
   const of = (kind: string) =>
     Map.groupBy(
       found.filter((row) => row.kind === kind),
@@ -45,16 +45,18 @@ function mapped<A, B>(map: ReadonlyMap<string, A>, change: (value: A) => B): Map
   return new Map([...map].map(([name, value]) => [name, change(value)]));
 }
 
-function namesOf(rows: readonly PartRow[]): string[] {
+function namesOf(rows: readonly DetailRow[]): string[] {
   return [...new Set(rows.map(({ name }) => name))].sort();
 }
 
-function limitOf({ id, name, limit, durationMs, autoApply }: PartRow): StoredRatelimit {
+function limitOf({ id, name, limit, durationMs, autoApply }: DetailRow): StoredRatelimit {
   return { id, name, limit, durationMs, autoApply: autoApply === 1 };
 }
 
-/** A rate limit, a permission or a role of a key. The last four columns are null unless it is a rate limit. */
-type PartRow = {
+/**
+ * A rate limit, a permission or a role of a key. Only a rate limit has the last four columns; otherwise they are null.
+ */
+type DetailRow = {
   kind: string;
   ownerId: string;
   id: string;
@@ -68,10 +70,10 @@ type PartRow = {
 type Page = { workspaceId: string; keyIds: readonly string[]; ownerIds: readonly string[] };
 
 /**
- * These are cross joins, since SQLite keeps their order. With other joins, it would read all permissions and roles of
- * the workspace first.
+ * SQLite keeps the order of cross joins. With inner joins, it would first read all permissions and roles of the
+ * workspace.
  */
-const selectParts = prepared((db, { workspaceId, keyIds, ownerIds }: Page) =>
+const selectDetails = prepared((db, { workspaceId, keyIds, ownerIds }: Page) =>
   db
     .selectFrom("ratelimits")
     .select([sql<string>`'limit'`.as("kind"), "ownerId", "id", "name"])
