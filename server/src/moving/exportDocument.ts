@@ -6,7 +6,7 @@ import { readLastUses, readUsage } from "./usageRecords.ts";
 
 /** What to export, and the database to read it from. */
 export type ExportSource = {
-  /** a snapshot: all records are read as they are at one moment */
+  /** a snapshot, which shows all records at the same moment */
   db: Db;
   /** where usage is stored; undefined: the document has no usage */
   usage: UsageSql | undefined;
