@@ -108,8 +108,8 @@ async function speed(): Promise<void> {
 }
 
 /**
- * Measures the journal when many counters change within a second: CPU time, longest stall, and the time to
- * restore them.
+ * Measures the journal when many counters change within a second: processor time, the longest stall, and the time to
+ * restore the counters.
  */
 async function journal(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
@@ -144,7 +144,10 @@ async function journal(): Promise<void> {
   rmSync(folder, { recursive: true });
 }
 
-/** Processor time of all threads of this process since `before`. It excludes other processes, unlike elapsed time. */
+/**
+ * Processor time of all threads of this process since `before`. Unlike elapsed time, it does not depend on other
+ * processes.
+ */
 function cpuMs(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;

@@ -15,7 +15,7 @@ type Connection = {
 type Run = {
   load: Load;
   nextRequest(): Buffer;
-  /** at a steady pace: when each of the requests was due that wait for an idle connection */
+  /** at a steady pace: for each request that waits for an idle connection, when it was due */
   overdueMs: number[];
   latenciesMs: number[];
   responses: number;
@@ -78,7 +78,8 @@ async function generate(load: Load): Promise<Measured> {
 
 /**
  * Keeps this process busy, so that it never sleeps. Otherwise, the server's thread would have to wake it to send a
- * response. On a virtual machine that takes as long as a verification, and would distort the comparison of servers.
+ * response. On a virtual machine, waking a process takes as long as a verification, which would distort the comparison
+ * of servers.
  */
 function stayAwake(run: Run): void {
   if (!run.stopped) setImmediate(stayAwake, run);
@@ -144,7 +145,7 @@ function isRefusal(response: string): boolean {
   return response.startsWith("HTTP/1.1 429 ") && response.includes("/server_overloaded");
 }
 
-/** The length of a response with head and body; Infinity if its head is not complete yet. */
+/** The length of a response, headers and body together; Infinity if its headers are not complete yet. */
 function responseLength(response: string): number {
   const headEnd = response.indexOf("\r\n\r\n");
   if (headEnd === -1) return Infinity;
@@ -223,7 +224,7 @@ function processUs(pid: number): number {
   return (user + system) * 10_000;
 }
 
-/** The space-separated fields of the file. With `mark`, only those after its last occurrence. */
+/** The space-separated fields of the file. With `mark`, only the fields after the last occurrence of `mark`. */
 function fieldsOf(path: string, mark = ""): string[] {
   const text = readFileSync(path, "utf8");
   return text.slice(mark === "" ? 0 : text.lastIndexOf(mark) + mark.length).split(" ");

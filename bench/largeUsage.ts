@@ -27,7 +27,9 @@ const minutesKeptMs = 3 * periodMs.hour;
 const kinds = ["workspace", "tag", "api", "namespace", "identity", "key"] as const;
 type Kind = (typeof kinds)[number];
 
-/** What usage is counted for: ids by kind. The database has a number for each: `ids[i]` has the number `first + i`. */
+/**
+ * What usage is counted for: ids by kind. The database has a number for each id: `ids[i]` has the number `first + i`.
+ */
 type Subjects = Record<Kind, { ids: string[]; first: number }>;
 
 /**
@@ -64,12 +66,12 @@ export async function fillUsage(path: string, nowMs: number): Promise<void> {
 }
 
 /**
- * Counts usage per minute or hour. Keys and identities are many, so their counts per minute are kept for a
+ * Counts usage per minute or hour. There are many keys and identities, so their counts per minute are kept for a
  * shorter time.
  */
 function allCounts(database: UsageDatabase, subjects: Subjects, nowMs: number) {
-  const few = countBook(database, subjects, () => "usageMinutes");
-  const many = countBook(database, subjects, (atMs) =>
+  const few = countsOf(database, subjects, () => "usageMinutes");
+  const many = countsOf(database, subjects, (atMs) =>
     atMs < nowMs - minutesKeptMs ? "usageHours" : "usageMinutes",
   );
   return {
@@ -138,7 +140,7 @@ const mostTags = 64;
 const mostOutcomes = 16;
 
 /** Counts the events of one minute or hour in memory. Stores the counts when the next minute or hour begins. */
-function countBook(database: UsageDatabase, subjects: Subjects, tableAt: (atMs: number) => CountTable) {
+function countsOf(database: UsageDatabase, subjects: Subjects, tableAt: (atMs: number) => CountTable) {
   const columns = Object.fromEntries(countColumns.map((name) => [name, "int64" as const]));
   let cells = new Map<number, number>();
   let current: { table: CountTable; start: number } | undefined;
@@ -189,8 +191,8 @@ function rowOf(cell: number, start: number, count: number): CountRow {
 type Made = { event: UsageEvent; places: Partial<Record<Kind, number>> };
 
 /**
- * Creates an event. Every tenth is of `ratelimit.limit`, every twentieth is refused, every fifth verification has
- * a tag.
+ * Creates an event. Every tenth event is a call of `ratelimit.limit`, every twentieth is a refused verification, and
+ * every fifth is a verification with a tag.
  */
 function eventAt(order: number, atMs: number, requestId: string, subjects: Subjects): Made {
   const common = { atMs, workspaceId: subjects.workspace.ids[0] ?? "", requestId, credits: 0 };

@@ -14,7 +14,7 @@ const counts = {
   keys: 1_000_000,
 } as const;
 
-/** One key in this many is "rare": it is disabled, and has a name, a role and a permission that no other key has. */
+/** One in this many keys is "rare": disabled, and with a name, a role and a permission that only rare keys have. */
 const rareEvery = 50_000;
 const dayMs = 86_400_000;
 const newId = idMaker(randomBytes);

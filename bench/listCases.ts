@@ -67,7 +67,7 @@ function placesIn(path: string) {
   };
 }
 
-/** Inputs of `keys.listKeys` with filters: `common` and `wide` match many keys, `rare` only few. */
+/** Inputs of `keys.listKeys` with filters. The filters in `wide` match many keys, those in `rare` only a few. */
 function keyFilters({ apiId, endMs, deep }: Places): object[] {
   const common = [{}, deep("keys"), { order: "desc" }, { apiId }, { identity: "user_50000" }];
   const rare = [{ enabled: false }, { search: "rare" }, { role: "role 1" }, { permission: "file1.read" }];

@@ -1,8 +1,8 @@
 /**
  * `bun bench/lists.ts [<folder>]`: measures how long every list operation, `listEvents` and `getTop` take on SQLite, in
  * a workspace with a million keys and ten million events of the last day. Also measures how much ten clients that poll
- * events slow down verifications. It creates the database (2.1 GB) in the folder, or uses the one that an earlier run
- * created there.
+ * events slow down verifications. It creates the database (2.1 GB) in the folder, or uses the database that an earlier
+ * run created there.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ import { fillRecords } from "./largeWorkspace.ts";
 import { type Case, casesOf } from "./listCases.ts";
 
 const rounds = 100;
-/** Each call is repeated until this time is over, so a slow one is repeated less often. */
+/** A call is repeated `rounds` times, but not longer than this. A slow call is therefore repeated less often. */
 const longestMs = 4_000;
 const msPerTick = 10;
 

@@ -20,7 +20,7 @@ export type Load = {
   bodies: readonly string[];
   /** a text that every response must contain. The bench fails if a response lacks it or has a status other than 200. */
   expected: string;
-  /** accept also responses 429 `server_overloaded`, and count them separately */
+  /** accept 429 `server_overloaded`, too, and count these responses separately */
   mayRefuse?: true;
   connections: number;
   /**
@@ -34,14 +34,14 @@ export type Load = {
   firstNumber: number;
 };
 
-/** A placeholder in request bodies. Each request has a number of its own in this place, of ten digits. */
+/** A placeholder in request bodies. Each request has its own number of ten digits in its place. */
 export const numberMark = "##########";
 
 /** The figures of a load, measured after the warm-up. Only `responses` includes the warm-up. */
 export type Measured = {
   responses: number;
   perSecond: number;
-  /** responses 429 per second, for a load with `mayRefuse`; the other figures exclude them */
+  /** responses with status 429 per second, for a load with `mayRefuse`; the other figures exclude these responses */
   refusedPerSecond: number;
   p50Ms: number;
   p99Ms: number;
@@ -56,13 +56,15 @@ export type Measured = {
    * and workers
    */
   processUs: number;
-  /** how much of a core the threads of `threadUs` used. If far below 1, the load was limited by another program. */
+  /** how much of a core the threads of `threadUs` used. If this is far below 1, another program limited the load. */
   serverBusy: number;
 };
 
 export type GeneratorReply = { measured: Measured } | { wrong: string };
 
-/** A running generator process. It serves many loads, so that its code is already compiled when it measures. */
+/**
+ * A running generator process. One process generates many loads, so that its code is already compiled when it measures.
+ */
 export type Generator = {
   /** Generates the load and returns the figures. Errors: `Error` with the first unexpected response. */
   run(load: Load): Promise<Measured>;

@@ -15,7 +15,9 @@ const livenessEveryMs = 50;
 const product = await startProduct();
 const generators = [startGenerator(), startGenerator()] as const;
 const [first, second] = generators;
-/** The number in the first request of a run. Each run starts a million higher, so that no two use the same number. */
+/**
+ * The number in the first request of a run. Each run starts a million higher, so that no two runs use the same number.
+ */
 let firstNumber = 0;
 
 try {

@@ -91,7 +91,10 @@ async function latency(): Promise<Prepared> {
   };
 }
 
-/** Compares one node with two by processor time, including Redis's. Throughput cannot grow, since both share a core. */
+/**
+ * Compares one node with two by processor time, including Redis's. Throughput cannot grow, because both nodes share a
+ * core.
+ */
 async function nodes(): Promise<Prepared> {
   const { TEST_DATABASE_URL: _, ...surroundings } = process.env;
   const services = await startServices("postgres", surroundings);

@@ -49,7 +49,7 @@ const newIdentity = (externalId: string) => ({
 
 /**
  * Creates an identity and an api. In the result, `make` creates a key of that identity in that api and returns the key.
- * `body` is the input with which it does so.
+ * `body` is the input of `keys.createKey` with which `make` does so.
  */
 export async function keyMaker(call: Call, ratelimits: object[] = newIdentity("").ratelimits) {
   const externalId = newName("user");

@@ -70,7 +70,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
   };
 }
 
-/** Prints the last warnings and errors in the server's log, because they may explain an unexpected response. */
+/** Prints the last warnings and errors in the server's log. They may explain an unexpected response. */
 function printTroubles(log: string): void {
   const troubles = readFileSync(log, "utf8")
     .split("\n")

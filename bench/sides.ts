@@ -2,7 +2,7 @@ import { type Load, numberMark } from "./load.ts";
 import type { Requests } from "./scenarios.ts";
 import { type Product, type Server, startBaseline } from "./servers.ts";
 
-/** One side of a comparison: a server or a load. In each round the sides are measured in turn. */
+/** One side of a comparison: a server or a load. In each round, the sides are measured one after the other. */
 export type Side = {
   label: string;
   load: Omit<Load, "warmUpMs" | "measuredMs" | "firstNumber">;

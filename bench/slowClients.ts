@@ -29,7 +29,10 @@ const ways: readonly Way[] = [
   { name: "trickle a large body", allowedMs: 10_000, begin: (head) => `${head}${sized(500_000)}`, each: " " },
 ];
 
-/** Two crowds of slow clients. `again`: disconnected ones reconnect. `pauseMs`: the wait after five new connections. */
+/**
+ * Two crowds of slow clients. `again`: disconnected clients reconnect. `pauseMs`: the wait after every five new
+ * connections.
+ */
 const crowds: readonly [name: string, again: boolean, pauseMs: number][] = [
   ["stay connected", false, 0],
   ["are closed and reconnect", true, 8],

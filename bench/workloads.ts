@@ -90,7 +90,10 @@ async function verifyUncached(environment: Record<string, string> = {}): Promise
   return { ...prepared, sides };
 }
 
-/** `verifyUncached` on PostgreSQL, which may use both cores. The only node counts in memory, so there is no Redis. */
+/**
+ * `verifyUncached` on PostgreSQL, which may use both cores. There is one node, which counts in memory, so there is no
+ * Redis.
+ */
 async function verifyUncachedOnPostgres(): Promise<Prepared> {
   const { TEST_DATABASE_URL: _, ...surroundings } = process.env;
   const services = await startServices("postgres", surroundings);
@@ -201,7 +204,7 @@ async function verifySearch(): Promise<Prepared> {
   };
 }
 
-/** How many identities a search finds, over all pages. A page can be empty although a later one is not. */
+/** How many identities a search finds, over all pages. A page can be empty although a later page is not. */
 async function searchAll(product: Product, search: string): Promise<number> {
   let found = 0;
   let cursor: string | undefined;

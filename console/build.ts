@@ -1,6 +1,6 @@
 /**
- * Builds the console: `index.html`, and scripts and styles whose names contain a hash, each also compressed. The
- * program `bun build.ts` builds `dist/`, and does nothing if that is newer than the source.
+ * Builds the console: `index.html`, and scripts and styles whose names contain a hash. Each file is also written in
+ * compressed form. `bun build.ts` builds `dist/`, unless it is newer than the source.
  */
 import {
   existsSync,
@@ -49,7 +49,7 @@ async function buildDist(): Promise<void> {
     if (existsSync(dist)) renameSync(dist, old);
     renameSync(made, dist);
   } catch (error) {
-    if (!isFresh()) throw error; // if it is fresh now, another process has built it meanwhile
+    if (!isFresh()) throw error; // if `dist` is fresh now, another process has built it meanwhile
   } finally {
     rmSync(made, { recursive: true, force: true });
     rmSync(old, { recursive: true, force: true });

@@ -7,7 +7,7 @@ import { followNpm } from "../server/bin/npmAbove.mjs";
 import { type Node, newRootKey, startNode } from "../server/test/nodes/node.ts";
 import { startServices } from "../server/test/services.ts";
 import { until } from "../server/test/until.ts";
-import { bringNeeds } from "./needs.mjs";
+import { ensurePrograms } from "./needs.mjs";
 
 type Print = (text: string) => void;
 
@@ -46,7 +46,7 @@ export async function startCluster(environment: Record<string, string> = {}): Pr
 }
 
 /**
- * Runs the three parts of the demonstration, and stops at the first unexpected result. Returns whether all were
+ * Runs the three parts of the demonstration, and stops at the first unexpected result. Returns whether all results were
  * as expected.
  */
 export async function showCluster(cluster: Cluster, print: Print): Promise<boolean> {
@@ -71,8 +71,8 @@ async function sharedLimit(cluster: Cluster, apiId: string, print: Print): Promi
 }
 
 /**
- * Returns whether the nodes together admit exactly `limit` requests. They can only while Redis responds within 25 ms.
- * If it took longer, tries again with another user, 5 times in all.
+ * Returns whether the nodes together admit exactly `limit` requests. The limit is exact only while Redis responds
+ * within 25 ms. If Redis took longer, tries again with another user, at most 5 times in total.
  */
 async function exactly(cluster: Cluster, apiId: string, limit: number, print: Print): Promise<boolean> {
   const tries = 5;
@@ -85,7 +85,7 @@ async function exactly(cluster: Cluster, apiId: string, limit: number, print: Pr
     const late = (await sumOf(cluster, "latchkey_local_decisions_total")) - lateBefore;
     if (late > 0 && attempt < tries) {
       print(
-        `   Redis responded too late for ${late} verifications, since this machine is busy. Trying again with another user.`,
+        `   Redis responded too late for ${late} verifications, because this machine is busy. Trying again with another user.`,
       );
       continue;
     }
@@ -121,8 +121,8 @@ async function revocation(cluster: Cluster, apiId: string, print: Print): Promis
 async function hungRedis(cluster: Cluster, apiId: string, print: Print): Promise<boolean> {
   const limit = 100;
   const share = Math.ceil(limit / nodeCount);
-  // Each node counts the nodes every five seconds, and its share of a limit depends on that number. Waits until every
-  // node has counted all nodes, so that the sum of their numbers is `nodeCount` squared.
+  // Every five seconds, each node counts how many nodes there are, and its share of a limit depends on that number.
+  // Waits until each of the nodes has counted all of them. The numbers then add up to `nodeCount` squared.
   await until(async () => (await sumOf(cluster, "latchkey_nodes")) === nodeCount ** 2, 30_000);
   print(
     `3. Redis is paused with SIGSTOP. Each node now admits only its share of a limit of ${limit}: ⌈${limit}/${nodeCount}⌉ = ${share}.`,
@@ -143,7 +143,7 @@ async function hungRedis(cluster: Cluster, apiId: string, print: Print): Promise
   );
   await Promise.all(recovered);
   const more = sum(await admittedBy(cluster, keys, limit));
-  print(`   Redis resumes. The nodes report to it what they admitted, and admit ${more} more.`);
+  print(`   Redis resumes. The nodes report to Redis what they admitted, and admit ${more} more.`);
   print("   The limit of another user is exact again:");
   const exact = await exactly(cluster, apiId, limit, print);
   return granted.every((count) => count === share) && more === 0 && exact;
@@ -190,7 +190,8 @@ function admittedBy(cluster: Cluster, keys: readonly string[], perNode: number):
 
 async function data(cluster: Cluster, node: number, operation: string, body: object) {
   const reply = await cluster.nodes[node]?.call(operation, body);
-  if (reply?.status !== 200) throw new Error(`${operation} on node ${node + 1}: ${reply?.text}`);
+  if (reply?.status !== 200)
+    throw new Error(`${operation} on node ${node + 1} returned ${reply?.status}: ${reply?.text}`);
   return reply.body.data as Record<string, unknown>;
 }
 
@@ -211,7 +212,7 @@ async function main(words: readonly string[]): Promise<number> {
     );
     return 1;
   }
-  const obstacle = bringNeeds(["postgresql", "redis-server", "procps"]);
+  const obstacle = ensurePrograms(["postgresql", "redis-server", "procps"]);
   if (obstacle !== undefined) {
     console.error(obstacle);
     return 1;
@@ -220,7 +221,7 @@ async function main(words: readonly string[]): Promise<number> {
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(name, () => resolve(130));
     followNpm(() => resolve(130));
   });
-  setInterval(() => undefined, 60_000); // keeps this process alive, which its child processes alone do not
+  setInterval(() => undefined, 60_000); // keeps this process alive; running child processes alone do not
   const cluster = await startCluster();
   try {
     console.log("Started PostgreSQL, Redis and three nodes:");

@@ -1,6 +1,6 @@
 /**
  * Prints a table of the operations of Unkey's official clients, with whether Latchkey has them. Exits with 1 if
- * Latchkey lacks an operation that is not declared as "not offered".
+ * Latchkey lacks an operation that `notOffered` in server/test/compat/offered.ts does not list.
  */
 
 import { goClient } from "../server/test/compat/goClient.ts";
@@ -24,7 +24,7 @@ await Promise.all(clients.map((client) => client.close()));
 process.exitCode = gaps.length === 0 ? 0 : 1;
 
 function table(rows: readonly Offered[], columns: readonly OfficialClient[]): string[] {
-  const head = ["operation", ...columns.map(({ name }) => name), "here"];
+  const head = ["operation", ...columns.map(({ name }) => name), "Latchkey"];
   const cells = rows.map(({ operation, clients: having, here }) => [
     operation,
     ...columns.map(({ name }) => (having.includes(name) ? "yes" : "-")),

@@ -1,5 +1,5 @@
-// Runs the tests of the console. They run under Node, which the driver of Chromium needs, and with a PostgreSQL and
-// a Redis.
+// Runs the tests of the console. They run under Node, because the driver of Chromium needs Node. scripts/services.sh
+// gives them a PostgreSQL and a Redis.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -46,25 +46,31 @@ export function runConsoleTests(root, words = []) {
     console.log("FAIL the browser tests ended without a complete report (counted as one failure)");
     return { passed: 0, failed: 1, skipped: 0 };
   }
-  return status !== 0 && counted.failed === 0 ? { ...counted, failed: 1 } : counted;
+  if (status !== 0 && counted.failed === 0) {
+    console.log(
+      `FAIL the browser tests exited with ${status} although no test failed (counted as one failure); see their output above`,
+    );
+    return { ...counted, failed: 1 };
+  }
+  return counted;
 }
 
 /**
- * Bundles a test file, because Node does not run TypeScript. The bundle is in this repository, so Node finds its
- * packages.
+ * Bundles a test file, because Node does not run TypeScript. The bundle is inside this repository, so that Node finds
+ * the packages that it imports in node_modules.
  * @param {string} root
  * @param {string} name
  */
 function bundled(root, name) {
   const file = join(root, "reports/console", name.replace(/\.ts$/, ".mjs"));
-  const words = [
+  const args = [
     "build",
     join("console/test", name),
     "--target=node",
     "--packages=external",
     `--outfile=${file}`,
   ];
-  spawnSync(join(root, "node_modules/.bin/bun"), words, {
+  spawnSync(join(root, "node_modules/.bin/bun"), args, {
     cwd: root,
     stdio: ["ignore", "ignore", "inherit"],
   });

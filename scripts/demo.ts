@@ -78,7 +78,8 @@ function store(known: Known, name: keyof Known, value: unknown): boolean {
 }
 
 /**
- * Runs and prints the steps in order, and stops at the first unexpected response. Returns whether all were as expected.
+ * Runs and prints the steps in order, and stops at the first unexpected response. Returns whether all responses were as
+ * expected.
  */
 export async function tellStory(call: Call, print: (text: string) => void): Promise<boolean> {
   const known: Known = { apiId: "", first: "", second: "" };

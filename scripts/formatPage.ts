@@ -73,7 +73,7 @@ function fieldsOf(schema: Parameters<typeof jsonSchema>[0]): string {
   return ["| field | type | required | meaning |", "|---|---|---|---|", ...rows].join("\n");
 }
 
-/** The table's rows. The fields of an object follow it as `object.field`. */
+/** The table's rows. The fields of an object have rows of their own after the row of the object, as `object.field`. */
 function rowsOf(schema: Field, path = ""): string[] {
   const required = (schema["required"] ?? []) as string[];
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {

@@ -5,8 +5,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 /**
- * Each gate's name, and its command: a program in node_modules/.bin with its arguments. The compiler is named by its
- * path, because two versions of it are installed (the SDK's tests need an older one), and .bin may have either.
+ * Each gate's name, and its command: a program in node_modules/.bin with its arguments. TypeScript's compiler is named
+ * by its path instead, because two versions are installed (the SDK's tests need an older one), and .bin may have either
+ * version.
  * @param {string} root
  * @returns {[name: string, command: string[]][]}
  */
@@ -36,9 +37,9 @@ function gates(root) {
 export function runGates(root = process.cwd()) {
   let passed = 0;
   const failed = [];
-  for (const [name, [program = "", ...words]] of gates(root)) {
+  for (const [name, [program = "", ...args]] of gates(root)) {
     const startMs = performance.now();
-    const run = spawnSync(join(root, "node_modules/.bin", program), words, { cwd: root, encoding: "utf8" });
+    const run = spawnSync(join(root, "node_modules/.bin", program), args, { cwd: root, encoding: "utf8" });
     const fault = run.status === 0 ? undefined : `${run.stdout ?? ""}${run.stderr ?? ""}${run.error ?? ""}`;
     const tookSeconds = ((performance.now() - startMs) / 1000).toFixed(1);
     console.log(`${fault === undefined ? "ok  " : "FAIL"} ${name} (${basename(program)}, ${tookSeconds} s)`);

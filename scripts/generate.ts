@@ -79,13 +79,15 @@ function readOrEmpty(path: string): string {
   }
 }
 
-/** The page `name` after `table` has replaced the table that has the same head row. */
+/** The text of the page `name`, with `table` in place of the table whose first line is the same. */
 function withTable(name: string, table: string): string {
   const [head = ""] = table.split("\n", 1);
   const lines = readOrEmpty(join(root, name)).split("\n");
   const from = lines.indexOf(head);
   if (from === -1) {
-    throw new Error(`${name} has no table to replace: none begins with the line ${head}. Add an empty one.`);
+    throw new Error(
+      `${name} has no table with this first line: ${head}. Add the line where the table should be, and run npm run generate again.`,
+    );
   }
   const rows = lines.slice(from).findIndex((line) => !line.startsWith("|"));
   lines.splice(from, rows, table);
@@ -133,9 +135,9 @@ function errorsPage(): string {
 Generated from \`server/src/errors/\` by \`npm run generate\`. Find the row of an error by what you see:
 
 - A **response** has \`error.type\`: the server's own address, \`/errors/\` and the type below. That address serves the same text as a
-  page. \`error.status\` and \`error.title\` go with it, and \`error.detail\` says what was wrong with this request.
+  page. \`error.status\` and \`error.title\` are those of the type, and \`error.detail\` says what was wrong with this request.
 - An **error of \`@latchkey/sdk\`** has the same \`type\`. Its \`code\` is the last part of the type, such as \`malformed\`.
-- The **log of the server** and the pages of this documentation have the name.
+- The **log of the server** and the pages of this documentation use the name.
 - A **response of your own application**, behind a [guard](#guards), has a \`code\` in capitals.
 
 | status | type | name | when | what to do |
@@ -150,7 +152,7 @@ The guards of \`@latchkey/sdk\` refuse a request with a problem as JSON (RFC 945
 | status | code | when | what to do |
 |---|---|---|---|
 | 401 | \`MISSING\` | The request has no key, or not exactly one. | Send the key as the detail says. |
-| 503 | \`UNAVAILABLE\` | The server did not respond in time, or is overloaded. The application's log says which. | Retry as the Retry-After header says. If it persists, check the Latchkey server. |
-| 500 | \`MISCONFIGURED\` | The server rejected the guard's verification: the root key, the server's URL or an option of the guard is wrong. The application's log says which. | Fix what the log names. The caller of the application cannot fix it. |
+| 503 | \`UNAVAILABLE\` | The server did not respond in time, or is overloaded. The application's log says which of the two. | Retry as the Retry-After header says. If it persists, check the Latchkey server. |
+| 500 | \`MISCONFIGURED\` | The server rejected the guard's verification: the root key, the server's URL or an option of the guard is wrong. The application's log says what is wrong. | Fix what the log names. The caller of the application cannot fix it. |
 `;
 }

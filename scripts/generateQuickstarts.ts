@@ -30,8 +30,8 @@ function quickstartPage(quickstart: Quickstart): string {
   const { name, title, needs, install, env = ".env", notes = [] } = quickstart;
   const parts = [
     `# Quickstart: ${title}`,
-    `In about five minutes, you build an application with a route that only requests with a valid key reach, and a limit for each
-user that all keys of the user share. Its root key may only verify keys. The code is in [examples/${name}](../../examples/${name}).`,
+    `In about five minutes, you build an application with a route that needs a valid key. Each user has a limit, which all keys of
+the user share. The root key of the application may only verify keys. The code is in [examples/${name}](../../examples/${name}).`,
     `You need ${needs}, and a Latchkey server: \`npx latchkey serve\`, or \`npm ci && npm start\` in a checkout of this
 repository. Its first start prints a root key, or writes it to \`data/root-key\` if it runs without a terminal.`,
     "## 1. Users, keys and a root key",

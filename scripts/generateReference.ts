@@ -133,7 +133,10 @@ function fieldLines(schema: Schema, path: string): string[] {
   });
 }
 
-/** Every field of a schema, at any depth. If several variants of an object have the same field, it is listed once. */
+/**
+ * Every field of a schema, at any depth. If several variants of an object have the same field, the field is listed
+ * once.
+ */
 function fieldsOf(schema: Schema, path: string): Field[] {
   const variants = variantsOf(schema).map((variant) => membersOf(variant, path));
   const isDirect = (field: Field) => !/[.[]/.test(field.path.slice(path === "" ? 0 : path.length + 1));
@@ -164,7 +167,10 @@ function membersOf(schema: Schema, path: string): Field[] {
   ];
 }
 
-/** The alternatives of a schema (`anyOf` or `oneOf`) except `null`. If it has none, the schema itself. */
+/**
+ * The alternatives of a schema (`anyOf` or `oneOf`) except `null`. If the schema has no alternatives, the schema
+ * itself.
+ */
 function variantsOf(schema: Schema): Schema[] {
   const choices = schema.anyOf ?? schema.oneOf;
   return choices === undefined ? [schema] : choices.flatMap(variantsOf).filter(({ type }) => type !== "null");

@@ -233,7 +233,10 @@ function resultType({ data, isPage }: Operation, name: string): string {
   return isPage ? `PageCall<${name}>` : `Call<Result<${name}>>`;
 }
 
-/** The type `name`, whose source is `text`. If it contains a `meta`, its type parameter is the `C` of the call. */
+/**
+ * How a method refers to the type `name`, whose source is `text`. A type that contains a `meta` gets the type parameter
+ * `C` of the call.
+ */
 function filled(name: string, text: string): string {
   return hasMeta(text) ? `${name}<C>` : name;
 }
@@ -337,7 +340,10 @@ function row({ post, data, isPage }: Operation): string {
   return JSON.stringify(data === undefined ? [marks] : [marks, shapeOf(data, true)]);
 }
 
-/** The shape that the client checks: the required members of a result at its top level (`isSurface`), none below. */
+/**
+ * The shape that the client checks: the required members at the top level of a result (`isSurface`), and no members
+ * below that.
+ */
 function shapeOf(schema: Schema, isSurface: boolean): unknown {
   const choices = schema.oneOf ?? (isSurface ? schema.anyOf : undefined);
   if (choices !== undefined) return commonShape(choices.map((choice) => shapeOf(choice, isSurface)));

@@ -44,7 +44,7 @@ const all = { ...lock.packages, ...Object.fromEntries(added) };
 const names = Object.keys(all).sort((a, b) => a.localeCompare(b, "en"));
 const packages = Object.fromEntries(names.map((name) => [name, all[name]]));
 writeFileSync(path, `${JSON.stringify({ ...lock, packages }, null, 2)}\n`);
-console.log(`package-lock.json: added ${added.length} packages of platforms that the registry does not have`);
+console.log(`package-lock.json: added ${added.length} packages of other platforms, which the registry lacks`);
 
 /**
  * The lock file's entry for a package that the registry lacks. Its checksum (`integrity`) is therefore unknown.

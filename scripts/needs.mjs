@@ -49,7 +49,7 @@ const needs = [
  * @param {readonly string[]} [wanted] names of the Debian packages to check. Default: all
  * @returns {string | undefined}
  */
-export function bringNeeds(wanted) {
+export function ensurePrograms(wanted) {
   const missing = needs.filter((need) => wanted?.includes(need.package) !== false && !need.isHere());
   if (missing.length === 0) return undefined;
   const named = missing.map((need) => need.what).join(", ");

@@ -2,10 +2,11 @@
 # Starts a PostgreSQL and a Redis for tests, on free ports, with a temporary data folder.
 #
 #   scripts/services.sh COMMAND...   runs COMMAND with TEST_DATABASE_URL and TEST_REDIS_URL set, and exits with its code
-#   scripts/services.sh              prints both as NAME=value lines, then `ready`, and runs until its input ends
+#   scripts/services.sh              prints these variables as NAME=value lines, then `ready`, and runs until its stdin ends
 #
-# If TEST_DATABASE_URL or TEST_REDIS_URL is already set, that server is used instead of starting one. For a server that
-# it starts, the script also prints TEST_POSTGRES_DATA, its data folder, or TEST_REDIS_PID.
+# If TEST_DATABASE_URL or TEST_REDIS_URL is already set, that server is used instead of starting one. For the servers that
+# it starts, the script also sets TEST_POSTGRES_DATA (the data folder), TEST_POSTGRES_BIN (the folder of PostgreSQL's
+# programs) and TEST_REDIS_PID.
 # SERVICES (default "postgres redis") lists the servers to provide. With "mariadb" it starts a MariaDB whose user root has
 # no password, and sets TEST_MARIADB_SOCKET, the socket that it listens on.
 set -euo pipefail
@@ -25,7 +26,7 @@ fail() {
 stop() {
   trap - EXIT
   if [ -f "$folder/postgres/postmaster.pid" ]; then
-    # a test may have paused PostgreSQL with SIGSTOP; then it could not stop
+    # a test may have paused PostgreSQL with SIGSTOP, and a paused server cannot stop
     local postmaster
     postmaster=$(head -n 1 "$folder/postgres/postmaster.pid")
     pkill -CONT -P "$postmaster" || true

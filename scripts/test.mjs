@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hasConsoleTests, runConsoleTests } from "./consoleTests.mjs";
 import { runGates } from "./gates.mjs";
-import { bringNeeds } from "./needs.mjs";
+import { ensurePrograms } from "./needs.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bun = join(root, "node_modules/.bin/bun");
@@ -15,7 +15,7 @@ const filter = process.argv.slice(2);
 /** The timeout of tests that do not set one: far more than any of them needs, even on a busy machine. */
 const timeoutMs = 120_000;
 
-const obstacle = existsSync(bun) ? bringNeeds() : "Run npm ci first.";
+const obstacle = existsSync(bun) ? ensurePrograms() : "Run npm ci first.";
 if (obstacle !== undefined) {
   console.error(obstacle);
   process.exit(1);
@@ -40,7 +40,7 @@ process.exitCode = failed === 0 ? 0 : 1;
 
 /**
  * Runs the tests and counts them in the runner's report. The exit code alone is not enough: if a test calls
- * `process.exit(0)`, it is 0 although the other tests did not run, and there is no report.
+ * `process.exit(0)`, the exit code is 0 although the other tests did not run. Then there is no report.
  */
 function runTests() {
   const report = join(root, "reports/junit.xml");

@@ -46,7 +46,7 @@ const idioms = [
   [/\b(Soon|soon)\(|: Soon<|\bfrequent:/, "MaybePromise, decides"],
 ];
 
-/** Lines that may have an idiom: the end of the file's path, and a part of the line. */
+/** Lines that may contain an idiom, each given by the end of the file's path and a part of the line. */
 const deliberate = [
   ["scripts/words.mjs", ""], // the list itself
   ["server/src/run.idempotency.test.ts", "answer"],
@@ -80,7 +80,7 @@ function idiomsIn(path, text) {
 }
 
 /**
- * Walks the folders instead of asking git, since a copy of the tree may have no repository.
+ * Walks the folders instead of asking git, because a copy of the tree may have no repository.
  * @param {string} root
  * @param {string} folder
  * @returns {string[]}

@@ -6,7 +6,10 @@ import { scenarios } from "../scenarios.ts";
 import { startProduct, startProgram, startRedis } from "../servers.ts";
 import { type Prepared, requestsTo, type Workload } from "../sides.ts";
 
-/** The packages to install, in exact versions: the alternatives, and their peer dependencies, which npm skips here. */
+/**
+ * The packages to install, in exact versions: the alternatives, and their peer dependencies, which npm skips with
+ * --legacy-peer-deps.
+ */
 const packages = {
   "better-auth": "1.7.5",
   "@better-auth/api-key": "1.7.5",
@@ -72,7 +75,7 @@ async function against(scenario: string, name: string, redisUrl?: string): Promi
 }
 
 /**
- * Installs the packages in a temporary folder, unless an earlier run did. Returns it. Errors: `Error` with
+ * Installs the packages in a temporary folder, unless an earlier run did. Returns the folder. Errors: `Error` with
  * npm's output.
  */
 function installed(): string {

@@ -93,7 +93,7 @@ export const router = createRouter({
   basepath: "/console",
   context: { onSignedOut: () => {} },
   defaultPreload: "intent",
-  // otherwise a dialog that is open on the page of one record would act on the next one
+  // otherwise a dialog that is open on the page of one record would act on the record of the next page
   defaultRemountDeps: ({ params }) => params,
   scrollRestoration: true,
   defaultErrorComponent: ({ error }) => <Problem error={error} />,

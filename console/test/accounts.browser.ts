@@ -18,7 +18,7 @@ test("a quota is topped up and corrected, but not by mistyped text, and the ledg
   await tokens.getByText("43,000 left, 25,000 of them granted").waitFor();
   await tokens.getByRole("button", { name: "Correct" }).click();
   const used = page.getByLabel("Used in this period");
-  assert.equal(await used.inputValue(), ""); // saving at once would take away what requests have used since
+  assert.equal(await used.inputValue(), ""); // a prefilled number would undo the use since the page was loaded
   for (const mistyped of ["12x", "", "1,5"]) {
     await used.fill(mistyped);
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
@@ -123,7 +123,7 @@ test("the refill of an identity's credits is removed by choosing none", async ()
   assert.deepEqual((await read("refilled")).credits, { remaining: 10 });
 });
 
-test("emptying the credits of a key that has a refill is refused at the refill, until the refill is removed, too", async () => {
+test("emptying the credits of an identity that has a refill is refused at the refill, until the refill is removed, too", async () => {
   const credits = { remaining: 10, refill: { interval: "daily", amount: 10 } };
   await latchkey.server.call("identities.createIdentity", { externalId: "emptied", credits });
   const page = await latchkey.visit("/identities/emptied");

@@ -1,6 +1,6 @@
 /**
- * Chromium for the tests. It records what must not happen on any page: violations of the content security policy,
- * script errors, and requests to other servers.
+ * Chromium for the tests. It records what no page may do: violate the content security policy, throw a script error, or
+ * send a request to another server.
  */
 import axe from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
@@ -16,7 +16,7 @@ export type Look = { theme?: "light" | "dark"; width?: number; height?: number }
 
 export type Watched = { context: BrowserContext; page: Page; faults: string[] };
 
-/** Opens a tab. Whenever a page does something that is not allowed, a sentence about that is added to `faults`. */
+/** Opens a tab. Whenever the page does something that no page may do, a sentence about it is added to `faults`. */
 export async function openTab(browser: Browser, origin: string, look: Look = {}): Promise<Watched> {
   const { theme = "light", width = 1280, height = 900 } = look;
   const context = await browser.newContext({
@@ -39,7 +39,7 @@ function watch(context: BrowserContext, origin: string): string[] {
   });
   context.on("console", (message) => {
     const text = message.text();
-    // the browser logs this for each refusal, and tests provoke refusals
+    // the browser logs this for each response with an error status, and tests provoke such responses
     const isExpected = /Failed to load resource/.test(text);
     if (message.type() === "error" && !isExpected) faults.push(`logged ${text}`);
   });
@@ -48,7 +48,7 @@ function watch(context: BrowserContext, origin: string): string[] {
 }
 
 /**
- * Returns what the accessibility checker axe finds wrong, a sentence for each. axe runs in an isolated script context,
+ * Returns a sentence for each fault that the accessibility checker axe finds. axe runs in an isolated script context,
  * so the content security policy of the page does not block it.
  */
 export async function accessibilityFlaws(page: Page): Promise<string[]> {

@@ -51,7 +51,7 @@ test("a key is created with all its fields, and its secret is shown once", async
   const secret = (await page.locator(".secret").textContent()) ?? "";
   assert.match(secret, /^made_/);
   assert.ok(!page.url().includes(secret) && !(await page.title()).includes(secret));
-  await page.keyboard.press("Escape"); // the dialog stays open, since its content is shown only once
+  await page.keyboard.press("Escape"); // the dialog stays open, because its content is shown only once
   await page.getByRole("button", { name: "I have stored it" }).click();
   await page.getByRole("link", { name: "Made here" }).waitFor();
   assert.equal(await page.getByText(secret).count(), 0);

@@ -106,6 +106,18 @@ test("the overview shows how many verifications there were, the most refused ide
   await page.getByText("Rate limited 3").waitFor();
 });
 
+test("if the overview has read only keys that have expired, it does not say that no key expires", async () => {
+  const page = await latchkey.visit("/audit");
+  await page.route(/keys\.listKeys$/, async (route) => {
+    const response = await route.fetch();
+    const body = await response.json(); // as in a workspace with more expired keys than one page has
+    const pagination = { hasMore: true, cursor: "any" };
+    await route.fulfill({ response, json: { ...body, data: [], pagination } });
+  });
+  await page.goto("/console/");
+  await page.getByText("Too many enabled keys have expired").waitFor();
+});
+
 test("the most refused identifiers of a namespace are named, and the audit trail begins with the newest event", async () => {
   const page = await latchkey.visit("/limits/email.send");
   await page.getByRole("region", { name: "Most refused identifiers" }).getByText("user_0").waitFor();

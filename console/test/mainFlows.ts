@@ -1,4 +1,7 @@
-/** Tests that run on every engine: from a pasted key to why it is refused, and a verification that appears on Live. */
+/**
+ * Tests that run on SQLite and on PostgreSQL: from a pasted key to why it is refused, and a verification that appears
+ * on the Live screen.
+ */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { type Console, test } from "./setUp.ts";

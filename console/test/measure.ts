@@ -1,6 +1,6 @@
 /**
  * Measures the console on a workspace with 10⁵ identities and 10⁶ keys: how long the first load and each further screen
- * take, and how much slower verifications are while ten tabs show Live.
+ * take, and how much slower verifications are while ten tabs show the Live screen. Build this program and run it with
  * `bun build console/test/measure.ts --target=node --packages=external --outfile=reports/console/measure.mjs`, then
  * `node reports/console/measure.mjs [<identities>]`. Takes about two minutes.
  */
@@ -121,8 +121,8 @@ function openAndWait({ to, ready }: { to: string; ready: string }): Promise<numb
 }
 
 /**
- * Measures verifications while ten pollers send the requests of ten Live tabs. There are no real tabs, since a browser
- * that draws them would take the processor from the server.
+ * Measures verifications while ten pollers send the requests of ten Live tabs. There are no real tabs, because a
+ * browser that draws them would take the processor from the server.
  */
 async function measureLiveTabs({ key }: Seeded): Promise<void> {
   const page = await signedIn(browser);

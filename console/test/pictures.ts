@@ -1,5 +1,5 @@
 /**
- * Takes the pictures in `docs/console/`:
+ * Takes the pictures in `docs/console/`. Build this program and run it with
  * `bun build console/test/pictures.ts --target=node --packages=external --outfile=reports/console/pictures.mjs`, then
  * `node reports/console/pictures.mjs <folder>`.
  */

@@ -16,7 +16,7 @@ export type Server = {
   call(operation: string, input: object, as?: string): Promise<any>;
   /** Runs `latchkey <words>` on the server's database, and returns what it prints. */
   command(...words: string[]): string;
-  /** Ends the process and starts another on the same port and database. */
+  /** Ends the process and starts another process on the same port and database. */
   restart(): Promise<void>;
   /** Ends the process. `restart` starts it again. */
   halt(): Promise<void>;

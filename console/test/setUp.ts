@@ -81,7 +81,7 @@ export async function hold(page: Page, addresses: RegExp): Promise<() => void> {
   return release;
 }
 
-/** Creates a root key that may also read the state of the server. Only the command line can create one. */
+/** Creates a root key that may also read the state of the server. Only the command line can create such a root key. */
 export function operatorKey({ server }: Pick<Console, "server">): string {
   const printed = server.command("root-key", "create", "--permissions", "*,server.*.read_status");
   return printed.split("\n").at(-1) ?? "";

@@ -7,7 +7,7 @@ import { webFrames } from "./webFrames.ts";
 /** Every framework with a guard. */
 export const frames: Frame[] = [...webFrames, ...nodeFrames];
 
-/** Next.js's proxy lets a request go on by returning nothing. */
+/** A Next.js proxy lets a request pass by returning nothing. */
 export const nextProxy: Frame = {
   name: "a Next.js proxy",
   address: "unknown",

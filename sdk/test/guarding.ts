@@ -11,7 +11,7 @@ export function testApi() {
   let latchkey: Latchkey;
   let apiId = "";
   beforeAll(async () => {
-    server.clock.nowMs = Date.now(); // windows end by this clock; the guard computes Retry-After by the real one
+    server.clock.nowMs = Date.now(); // windows end by this clock, and the guard computes Retry-After by the real clock
     latchkey = new Latchkey({ rootKey: server.rootKey, serverURL: server.url });
     apiId = (await latchkey.apis.createApi({ name: "guarded" })).data.apiId;
     await latchkey.identities.createIdentity({ externalId: "user_123", meta: { plan: "pro" } });
@@ -41,7 +41,10 @@ export function guarding({ serve, ownBodies }: Frame) {
       apps.push(made);
       return made;
     },
-    /** Asserts that the guard refused the request with this status and code, and that it did not reach its handler. */
+    /**
+     * Asserts that the guard refused the request with this status and code, and that the request did not reach the
+     * handler.
+     */
     async refused(request: Promise<Response>, of: App, status: number, code: string): Promise<Response> {
       const before = of.reached();
       const response = await request;

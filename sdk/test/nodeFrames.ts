@@ -192,7 +192,7 @@ async function serveNest(
     }
   }
   const read = Object.getOwnPropertyDescriptor(Documents.prototype, "read");
-  if (read === undefined) throw new Error("the class has no such method");
+  if (read === undefined) throw new Error("the class Documents has no method `read`");
   Get("guarded")(Documents.prototype, "read", read);
   UseGuards(...keys, ...further)(Documents.prototype, "read", read);
   Req()(Documents.prototype, "read", 0);

@@ -13,7 +13,7 @@ import { join } from "node:path";
 
 const root = join(import.meta.dir, "../..");
 export const modules = join(root, "node_modules");
-/** Where npm installs packages that the SDK needs in another version than the one in the root's `node_modules`. */
+/** Where npm installs packages that the SDK needs in a version that differs from that in the root's `node_modules`. */
 const ownModules = join(root, "sdk/node_modules");
 
 /** The package as npm publishes it, and projects that install it. */

@@ -26,9 +26,10 @@ export type More = {
 export type App = { url: string; reached(): number; stop(): Promise<void> };
 export type Count = { reached: number };
 /**
- * A framework. `ownBodies`: it sends the body of a refusal with its own Content-Type. `address`: what a guard without
- * the option `clientIp` takes as the client's address: nothing ("unknown"), what the platform's header or event says
- * ("platform"), the other end of the connection, or the client that trusted proxies report ("proxies").
+ * A framework. `ownBodies`: whether the framework sends the body of a refusal with its own Content-Type. `address`:
+ * what a guard without the option `clientIp` takes as the client's address. "unknown": nothing. "platform": what the
+ * platform's header or event says. "connection": the other end of the connection. "proxies": the other end of the
+ * connection or, behind trusted proxies, the client that they report.
  */
 export type Frame = {
   name: string;

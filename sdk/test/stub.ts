@@ -107,8 +107,8 @@ function respond(socket: Socket, reaction: Reaction): void {
   }).map(([name, value]) => `${name}: ${value}`);
   socket.write(`HTTP/1.1 ${status} Stub\r\n${head.join("\r\n")}\r\n\r\n${text.slice(0, cutAt)}`);
   if (thenClose === true) socket.end();
-  // The end goes in a packet of its own, since a runtime may drop a body that arrives together with the end of
-  // the connection.
+  // The end goes in a packet of its own, because a runtime may drop a body that arrives together with the end of the
+  // connection.
   if (cutAt !== undefined) setTimeout(() => socket.end(), 20);
 }
 

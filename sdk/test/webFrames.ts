@@ -7,7 +7,7 @@ import { withKey as forNextRoute, withPermission as permitNext } from "../src/ne
 import { withKey as forWorkers, withPermission as permitWorkers } from "../src/workers.ts";
 import { type Count, type Frame, lastOf, type More, type Options, same, serveWeb } from "./serving.ts";
 
-/** One check for each guard. `permission` adds a last one, since `guard` comes without a `requirePermission`. */
+/** One check for each guard. `permission` adds a last check, because `guard` comes without a `requirePermission`. */
 export function checksOf(latchkey: Latchkey, options: Options, { later = [], permission }: More) {
   const further: Options[] = permission === undefined ? [] : [{ permissions: permission }];
   return [options, ...later, ...further].map((one) => guard(latchkey, one));

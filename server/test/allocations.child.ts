@@ -1,6 +1,6 @@
 /**
- * A server that never collects garbage. It prints its address and root key. For each line on standard input, it prints
- * how many bytes the heap of its main thread has.
+ * A server that never collects garbage, because allocations.test.ts starts it with BUN_JSC_useGC=false. It prints its
+ * address and root key. For each line on standard input, it prints the size of its main thread's heap in bytes.
  */
 import { heapStats } from "bun:jsc";
 import { startServer } from "../src/compose.ts";

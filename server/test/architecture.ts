@@ -20,7 +20,8 @@ const stored = ["domain/", "storage/"];
 
 /**
  * The import table. A room is a file or a folder of `server/src`, or of the client (`sdk/src/…`). `<group>` stands for
- * any folder. If several rooms contain a file, it belongs to the one with the longest name; `<group>` adds no length.
+ * any folder. If several rooms contain a file, the file belongs to the room with the longest name; `<group>` adds no
+ * length.
  */
 export const rooms: Readonly<Record<string, Rule>> = {
   "errors/": {},

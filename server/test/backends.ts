@@ -10,7 +10,8 @@ type Backend = { name: string; part: number; open: (clock: Clock) => Counters | 
 
 /**
  * The backends of counters. `clock` is the time that the backend sees. Some tests play random histories, which are
- * sequences of hits from `model.ts`. `part` is the share of them that a backend plays: slower backends play fewer.
+ * sequences of hits from `model.ts`. `part` is the share of these histories that a backend plays: slower backends play
+ * fewer.
  */
 export const backends: Backend[] = [
   {

@@ -11,7 +11,7 @@ export type Browser = {
   /** Sends `POST /console/api/<operation>`. */
   call(operation: string, body: unknown, headers?: Record<string, string>): Promise<Reply>;
   /**
-   * Sends a request to `/console/session`: POST with a body signs in, POST without one asks for the session, DELETE
+   * Sends a request to `/console/session`: POST with a body signs in, POST without a body asks for the session, DELETE
    * signs out.
    */
   session(method: "POST" | "DELETE", body?: unknown, headers?: Record<string, string>): Promise<Reply>;
@@ -33,7 +33,7 @@ export function openBrowser(server: Pick<TestServer, "url">): Browser {
 
   async function send(method: string, path: string, body: unknown, headers: Record<string, string>) {
     const given = Object.entries({ "Sec-Fetch-Site": "same-origin", ...headers });
-    // a header with an empty value is one that the browser does not send
+    // an empty value means that the browser does not send this header
     const all = new Headers(given.filter(([, value]) => value !== ""));
     if (browser.cookie !== "" && !all.has("cookie")) all.set("Cookie", browser.cookie);
     if (body === undefined) return readReply(await fetch(server.url + path, { method, headers: all }));

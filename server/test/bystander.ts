@@ -3,9 +3,10 @@
  * process, the bystander, keeps sending liveness checks, verifications, and verifications that spend credits.
  *
  * Machines that run tests are busy, so a clock alone would not show why the bystander waited. `computedMs` is the
- * processor time that the server's main thread spent while the bystander waited for a response. Its bound is strict.
- * `waitedMs` also contains time in which the main thread was blocked, but not time in which it had no processor. Its
- * bound is generous, since a disk or a database may be slow for other reasons. Works only on Linux.
+ * processor time that the server's main thread spent while the bystander waited for a response. The bound for
+ * `computedMs` is strict. `waitedMs` also contains time in which the main thread was blocked, but not time in which it
+ * waited for a processor. The bound for `waitedMs` is generous, because a disk or a database may be slow for other
+ * reasons. Works only on Linux.
  */
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -130,7 +131,10 @@ function questionsFor({ rootKey, key, spendingKey }: Subject): Question[] {
   ];
 }
 
-/** What the operating system said at `atMs` about a main thread: how long it has run, and waited for a processor. */
+/**
+ * What the operating system reported at `atMs` about a main thread: how long the thread has run, and how long it has
+ * waited for a processor.
+ */
 type Sample = { atMs: number; computedMs: number; queuedMs: number };
 
 function sampleMainThread(pid: number): Sample {
@@ -167,14 +171,17 @@ async function ask(
 
 type Watching = {
   pid: number;
-  /** Call it when a response has arrived. Returns the last sample that was certainly taken before it arrived. */
+  /**
+   * Must be called when a response has arrived. Returns the last sample that was certainly taken before the response
+   * arrived.
+   */
   lastBefore(): Sample;
 };
 
 /**
- * Takes samples regularly. The bystander may notice a response so late that the newest sample was taken after its
- * arrival. The sample before the newest was taken earlier than that, since the bystander reads everything that has
- * arrived before it takes another sample.
+ * Takes samples regularly. The bystander may notice a response late, when the newest sample was already taken after the
+ * arrival. The second newest sample was certainly taken before it, because between two samples the bystander reads
+ * everything that has arrived.
  */
 function startSampling(pid: number, eachTime: () => void): Watching {
   let older = sampleMainThread(pid);
@@ -201,7 +208,10 @@ function noImpact(): Impact {
   };
 }
 
-/** Runs in the bystander's own process. Repeats its requests until standard input ends, and then sends each again. */
+/**
+ * Runs in the bystander's own process. Repeats its requests until standard input ends, and then sends each request once
+ * more.
+ */
 async function bystand(subject: Subject): Promise<void> {
   const { url, pid } = subject;
   try {

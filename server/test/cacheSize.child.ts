@@ -1,6 +1,6 @@
 /**
- * Fills a cache with keys of a new database. Prints how many bytes of the heap they take, and how many the cache says
- * they take.
+ * Fills a cache with keys of a new database. Prints how many bytes of the heap a key takes, and how many bytes it takes
+ * according to the cache.
  */
 import { gcAndSweep, heapStats } from "bun:jsc";
 import { Database } from "bun:sqlite";

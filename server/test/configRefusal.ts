@@ -8,5 +8,5 @@ export function configRefusal(read: () => unknown): string {
     if (error instanceof ConfigError) return error.message;
     throw error;
   }
-  throw new Error("it was accepted");
+  throw new Error("The settings were accepted, but should have been refused.");
 }

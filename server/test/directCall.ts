@@ -1,7 +1,9 @@
 import { expect } from "bun:test";
 import type { Call } from "../src/run.ts";
 
-/** A call for `run`, as it would come from a root key that may do everything in this workspace. It is not a batch. */
+/**
+ * A call for `run`, as it would come from a root key that may do everything in this workspace. The call is not a batch.
+ */
 export function directCall(workspaceId: string, body: unknown): Call {
   return {
     caller: { workspaceId, rootKeyId: "root_1", permissions: new Set(["*"]) },

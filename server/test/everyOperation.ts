@@ -9,10 +9,12 @@ export const needsOf = (operation: Operation): Permission[] => [
   operation.permission,
   ...(operation.alsoNeeds ?? []),
 ];
-/** Whether this server offers the operation. Some exist only to return the error that they are not offered. */
+/**
+ * Whether this server offers the operation. Some operations exist only to return the error that they are not offered.
+ */
 export const isOffered = ({ output, example }: Operation) =>
   output === undefined || example.output !== undefined;
-/** The permission for all resources. */
+/** The permission for all resources, which has `*` in place of `<id>`. */
 export const forAll = (permission: Permission) => permission.replace("<id>", "*");
 
 /** What the operation's schema finds wrong in this body. */

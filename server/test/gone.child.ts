@@ -1,6 +1,6 @@
 /**
- * gone.test.ts starts this with `<database>`. It runs the clean-up of deleted permissions and roles without a pause,
- * until it is killed.
+ * gone.test.ts starts this program with `<database>`. The program removes the rows of deleted permissions and roles,
+ * without a pause, until it is killed.
  */
 
 import { cleanUp, cleanUpTasks } from "../src/storage/cleanUp.ts";
@@ -17,4 +17,4 @@ cleanUp(
   cleanUpTasks(undefined, () => undefined),
   1,
 );
-setInterval(() => undefined, 1_000); // keeps the process alive, which the clean-up alone does not
+setInterval(() => undefined, 1_000); // keeps the process alive; the clean-up alone does not

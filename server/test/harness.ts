@@ -20,7 +20,7 @@ export type TestEngine = {
   drop?(url: string): Promise<void>;
 };
 
-/** Awaited here, at the top level, since starting PostgreSQL takes longer than the time limit of a test. */
+/** Awaited here, at the top level, because starting PostgreSQL takes longer than the time limit of a test. */
 const cluster = await sharedCluster();
 
 export const postgres: TestEngine = {

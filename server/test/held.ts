@@ -5,8 +5,8 @@ import type { Reply, TestServer } from "./harness.ts";
 
 /**
  * Makes a call wait for a lock. A first transaction locks a key and its balance. Then `start` sends the call, which
- * needs both in a transaction of its own. When the call has asked for that, `before` runs in the first transaction,
- * which then commits. Returns the call's response.
+ * needs both in a transaction of its own. When the call has asked for its transaction, `before` runs in the first
+ * transaction, which then commits. Returns the call's response.
  */
 export async function whileHeld(
   { services, clock }: TestServer,

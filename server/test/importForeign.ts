@@ -34,7 +34,7 @@ export async function importForeign(
 
 type Into = Options & { server: TestServer; workspaceId: string };
 
-/** Imports a CSV file with this text, which arrives byte by byte. */
+/** Imports a CSV file with this text. The text arrives byte by byte. */
 export function importCsv({ server, workspaceId, ...options }: Into, text: string) {
   const read = (reading: Reading) =>
     readCsv(async function* () {

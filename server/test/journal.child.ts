@@ -1,4 +1,5 @@
-// journal.test.ts starts this. Until it is killed, it counts a hit, writes it to the journal, and prints that it has.
+// journal.test.ts starts this program. Until it is killed, the program again and again counts a hit, writes the hit to
+// the journal, and then prints that it has done so.
 import { journaledCounters } from "../src/counters/memory/journal.ts";
 import { base } from "./model.ts";
 

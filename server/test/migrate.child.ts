@@ -1,6 +1,6 @@
 /**
  * A process that migrate.test.ts starts with `<path> <killAt>`. It migrates the database, and kills itself at the
- * statement with the number `killAt`. If that is 0, it completes the migration.
+ * statement with the number `killAt`. If `killAt` is 0, it completes the migration.
  */
 import { Database } from "bun:sqlite";
 import { migrate } from "../src/storage/migrate.ts";

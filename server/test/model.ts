@@ -33,7 +33,10 @@ export const base: Window = {
 export const neverAboveTheLimit: Rule = (step) =>
   !step.hit.passed || step.windows.every((_, place) => hasRoom(step, place, step.nowMs, 0));
 
-/** A hit passes, and a full window says that it resets, when an exact log has room, or at most duration/60 later. */
+/**
+ * A hit passes as soon as an exact log has room, or at most duration/60 later. A full window says that it resets in the
+ * same interval.
+ */
 export const soonEnough: Rule = (step) => {
   const hadRoom = step.windows.every((window, place) => hasRoom(step, place, step.nowMs, slackMs(window)));
   if (hadRoom && !step.hit.passed) return false;
@@ -114,7 +117,7 @@ function remember(past: Past, { nowMs, windows, hit }: Step): void {
   past.hits.push({ hit, took });
 }
 
-/** Gives back the last hit or a random one. It may have been given back before. */
+/** Gives back the last hit or a random hit, which may have been given back before. */
 async function giveBackOne(counters: Counters, past: Past, random: (n: number) => number): Promise<void> {
   const given = past.hits[random(3) > 0 ? past.hits.length - 1 : random(past.hits.length + 1)];
   if (given === undefined) return;
@@ -136,7 +139,10 @@ function usedAt({ admitted }: Step, window: Window, atMs: number, lateMs: number
   return used;
 }
 
-/** Returns the costs of those windows before this one in the hit that have passed and count in the same counter. */
+/**
+ * Returns the sum of the costs of the windows that come before this window in the hit, have passed, and count in the
+ * same counter.
+ */
 function siblings({ windows, hit }: Step, place: number): number {
   return costsOf(
     windows.filter((_, i) => i < place && hit.windows[i]?.passed),
@@ -187,8 +193,8 @@ function randomHit(pool: readonly Window[], random: (n: number) => number): Wind
 }
 
 /**
- * Returns by how much time advances. Often it does not, and often it advances to about the moment when an entry of the
- * counter's log takes no more costs, or when its costs stop counting.
+ * Returns by how many milliseconds time advances: often by 0, and often to about the moment when an entry of the
+ * counter's log takes no more costs, or when the costs of the entry stop counting.
  */
 function sparseMs(pool: readonly Window[], random: (n: number) => number): number {
   const window = pool[random(pool.length)] ?? base;

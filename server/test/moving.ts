@@ -5,10 +5,10 @@ import { openUsageDatabase } from "../src/storage/engines/usage.ts";
 import { databaseAt } from "./databaseAt.ts";
 import { engines, type TestServer } from "./harness.ts";
 
-/** Both servers of a move need the key of recoverable keys. */
+/** Settings for both servers of a move: they need the same key for the encryption of recoverable keys. */
 export const config = { RECOVERY_KEY: Buffer.alloc(32, 7).toString("base64") };
 
-/** The lines of a document of this workspace. */
+/** Exports this workspace, and returns the lines of the document. */
 export async function exported(
   { services }: TestServer,
   workspaceId: string,
@@ -58,7 +58,7 @@ export async function imported(
   }
 }
 
-/** How many records of any type had each outcome. */
+/** Returns how many records, of all types together, had each outcome. */
 export function total(report: Report): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const counts of Object.values(report.counts)) {
@@ -69,5 +69,8 @@ export function total(report: Report): Record<string, number> {
   return sums;
 }
 
-/** The engines whose database is not lost with its last connection: an import opens it once more. */
+/**
+ * The engines whose database outlives its last connection. An import needs this, because it opens the database once
+ * more.
+ */
 export const files = engines.filter(({ name }) => name !== "sqlite in memory");

@@ -8,9 +8,9 @@ export type OldKey = { keyId: string; key: string };
 /** An api that was created on the old server, and its keys by their kind, such as `expired`. */
 export type OldServer = { apiId: string; keys: Record<string, OldKey> };
 
-const daysMs = 86_400_000;
+const dayMs = 86_400_000;
 
-const limit = (name: string, autoApply = true) => ({ name, limit: 4, duration: 30 * daysMs, autoApply });
+const limit = (name: string, autoApply = true) => ({ name, limit: 4, duration: 30 * dayMs, autoApply });
 
 /** The kinds of keys: by name, the fields of `keys.createKey` that such a key has. */
 const kinds = (nowMs: number): Record<string, object> => ({
@@ -21,7 +21,7 @@ const kinds = (nowMs: number): Record<string, object> => ({
   monthly: { credits: { remaining: 9, refill: { interval: "monthly", amount: 500, refillDay: 31 } } },
   spent: { credits: { remaining: 1 } },
   expired: { expires: nowMs - 1_000 },
-  expiring: { expires: nowMs + daysMs },
+  expiring: { expires: nowMs + dayMs },
   disabled: { enabled: false, prefix: "off" },
   direct: { permissions: ["documents.read", "documents.write"] },
   byRole: { roles: ["editor"] },
@@ -32,7 +32,8 @@ const kinds = (nowMs: number): Record<string, object> => ({
 });
 
 /**
- * Creates a key of each kind through the API, and one by its hash, as an earlier move does. That one has no `start`.
+ * Creates a key of each kind through the API, and a key by its hash, as an earlier move would. The latter key has no
+ * `start`.
  */
 export async function populate(old: TestServer): Promise<OldServer> {
   const data = async (operation: string, body: object) => {

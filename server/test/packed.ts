@@ -18,9 +18,7 @@ const workspaces = ["server", "sdk", "testing", "console"];
 /** Published packages, and a folder for projects that install them. */
 export type Packed = { tarballs: string[]; folder: string; remove(): void };
 
-/**
- * Packs npm workspaces of this repository. Does it in a copy of the tree, since a test must leave no files in the tree.
- */
+/** Packs npm workspaces of this repository, in a copy of the tree, because a test must leave no files in the tree. */
 export async function pack(...packages: string[]): Promise<Packed> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-packed-"));
   for (const name of ["package.json", "docs", ...workspaces]) {
@@ -65,7 +63,7 @@ export function plainEnvironment(): Record<string, string> {
 }
 
 /**
- * Lists the files in `dist` that the program uses: its own with those of its threads, the documentation, and the
+ * Lists the files in `dist` that the program uses: its scripts and those of its threads, the documentation, and the
  * console's files with their compressed versions.
  */
 export function loadedFiles(dist: string): string[] {

@@ -7,7 +7,8 @@ const literal =
   /(?<=[(,=:[!&|?{};\s])\/(?![*/])((?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/[\\\n])+)\/([dgimsuvy]*)(?=[.,;)\]\s])/g;
 
 /**
- * Returns every regular expression literal in the source. There may also be text among them that only looks like one.
+ * Returns every regular expression literal in the source. The result may also contain text that only looks like a
+ * regular expression.
  */
 export function patternsIn(source: string): RegExp[] {
   const code = source.replace(/^\s*(?:\/\/|\/?\*).*$/gm, "");
@@ -85,7 +86,7 @@ function matches(node: Node, flags: string, text: string): boolean {
   return new RegExp(`^(?:${node.source})$`, flags.replace(/[gy]/g, "")).test(text);
 }
 
-/** Returns characters that differ in which elements of the pattern they match, and one that matches none. */
+/** Returns one character for each set of elements of the pattern that a character can match, the empty set included. */
 function characters(nodes: readonly Node[], { flags }: RegExp): string[] {
   const single = nodes.filter((node) => node.branches === undefined && !node.isEmpty);
   const kinds = new Map(

@@ -4,8 +4,8 @@ import type { Engine } from "../src/storage/engine.ts";
 import { watchThisThread } from "./statements.ts";
 
 /**
- * What the database does to run recorded statements: which tables it scans and what it sorts. `rowsRead`: how many
- * rows it reads, if it says so.
+ * What the database does to run recorded statements: which tables it scans and what it sorts. `rowsRead`: how many rows
+ * it reads, if the database reports that.
  */
 export type Work = { fullScans: string[]; sorts: string[]; rowsRead: number | undefined };
 
@@ -74,7 +74,7 @@ function allNodes(plan: Plan): Plan[] {
 
 /**
  * Returns the database's description of how it would run the statement on a large table. For SQLite, opens a connection
- * to ask on.
+ * of its own for this.
  */
 export async function planOf(
   engine: Engine,
@@ -88,7 +88,7 @@ export async function planOf(
     return (rows as { detail: string }[]).map(({ detail }) => detail).join("\n");
   }
   return engine.transaction(async (tx) => {
-    // without this, PostgreSQL would scan the tables, since those of a test are small
+    // without this, PostgreSQL would scan the tables, because the tables of a test are small
     await tx.executeQuery(CompiledQuery.raw("set local enable_seqscan = off"));
     const query = CompiledQuery.raw(`explain (costs off) ${text}`, [...parameters]);
     const { rows } = await tx.executeQuery<Record<string, unknown>>(query);
@@ -100,9 +100,9 @@ export async function planOf(
 const checked = new Set<string>();
 
 /**
- * Watches the statements of a server with a SQLite file. The returned function throws if one of them reads all rows of a
- * workspace, although it names the rows that it needs or changes. SQLite does that without a warning if the index of the
- * workspace seems cheaper, and then the cost of a call grows with the number of keys.
+ * Watches the statements of a server with a SQLite file. The returned function throws if a statement reads all rows of
+ * a workspace although it names the rows that it needs or changes. SQLite chooses such a plan without a warning if the
+ * index by workspace seems cheaper. The cost of a call then grows with the number of keys.
  */
 export function watchPlans(engine: Engine, databaseUrl: string): () => void {
   const seen = new Set<string>();
@@ -122,13 +122,16 @@ export function watchPlans(engine: Engine, databaseUrl: string): () => void {
 }
 
 function planIn(database: Database, text: string): string {
-  const ofSeveral = text.replaceAll(" in (?)", " in (?, ?)"); // one value would be compared as with `=`
+  const ofSeveral = text.replaceAll(" in (?)", " in (?, ?)"); // SQLite would plan a list of one value like `=`
   const statement = database.prepare(`explain query plan ${ofSeveral}`);
   const rows = statement.all(...Array.from({ length: statement.paramsCount }, () => null));
   return (rows as { detail: string }[]).map(({ detail }) => detail).join("\n");
 }
 
-/** Statements of tests, which read whole tables with `select *`, may. */
+/**
+ * Returns whether a statement of the server reads all rows of a workspace by mistake. Statements that begin with
+ * `select *` are ignored: only tests run them, to read whole tables.
+ */
 function readsWholeWorkspace(text: string, plan: string): boolean {
   const isRead = text.startsWith("select");
   const namesRows = / in \((\?|select "value")/.test(text);

@@ -23,7 +23,7 @@ export async function killProcessesOf(port: string): Promise<void> {
   await until(() => processesOf(port).length === 0);
 }
 
-/** Sends a signal to a process, if it still runs. It may have ended because another process has. */
+/** Sends a signal to a process, if it still runs. The process may have ended because another process has ended. */
 export function killIfAlive(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

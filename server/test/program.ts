@@ -10,7 +10,7 @@ import { until } from "./until.ts";
 const main = join(import.meta.dir, "..", "src", "main.ts");
 
 export type ProgramOptions = {
-  /** the settings; the program gets nothing else from this process's environment but PATH */
+  /** the settings; of this process's environment, the program gets only PATH */
   env?: Record<string, string>;
   cwd?: string;
   /** a command that runs the program, such as `["setpriv", …]` */
@@ -57,8 +57,8 @@ export function runProgram(words: readonly string[], options: ProgramOptions = {
 export type Serving = Program & { url: string };
 
 /**
- * Starts `latchkey serve` on a free port, unless `env` has a port. Resolves when it listens. If it ends instead,
- * throws what it wrote.
+ * Starts `latchkey serve` on a free port, unless `env` has a port. Resolves when the server listens. If the server ends
+ * instead, throws what it wrote.
  */
 export async function startServing(options: ProgramOptions = {}): Promise<Serving> {
   const program = startProgram(["serve"], { ...options, env: { PORT: "0", ...options.env } });

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
  */
 export type TcpProxy = {
   port: number;
-  /** Forwards nothing any more, but keeps every connection open, like a server that hangs. */
+  /** Stops forwarding, but keeps every connection open, like a server that hangs. */
   pause(): void;
   /** Forwards what was held back, and everything after it. */
   resume(): void;
@@ -16,8 +16,8 @@ export type TcpProxy = {
   /** Connects new clients to another server. */
   lead(to: { host: string; port: number }): void;
   /**
-   * Calls `listener` with what a client sends. If it returns true, this is still forwarded, but the client gets no
-   * response.
+   * Calls `listener` with what a client sends. If `listener` returns true, the proxy still forwards what the client
+   * sent, but the client gets no response.
    */
   onSent(listener: ((data: Buffer) => boolean) | undefined): void;
   close(): Promise<void>;

@@ -16,7 +16,7 @@ export type Envelope = {
 /** An HTTP response as it came over the connection. */
 export type RawReply = {
   status: number;
-  /** the headers, by names in lower case; if a name came twice, it has both values */
+  /** the headers, by names in lower case; a name that came twice has both values */
   headers: Record<string, string[]>;
   text: string;
   /** the parsed body; undefined if it is not JSON */
@@ -27,8 +27,8 @@ export type RawReply = {
 export type RawConnection = {
   send(data: string | Uint8Array): void;
   /**
-   * Returns the next response, or `undefined` if the connection was closed before a whole one had arrived. Pass "HEAD"
-   * for the response to a HEAD request, which has no body.
+   * Returns the next response, or `undefined` if the connection was closed before a whole response had arrived. Pass
+   * "HEAD" for the response to a HEAD request, which has no body.
    */
   reply(to?: "HEAD"): Promise<RawReply | undefined>;
   /** Resolves when the server closes the connection. The value is how many milliseconds it was open. */

@@ -15,9 +15,7 @@ export type RedisNode = {
 
 let ids = 0;
 
-/**
- * Opens the counters of a process in the Redis at `url`. If there is a `clock`, time passes only when that is moved.
- */
+/** Opens the counters of a process in the Redis at `url`. With a `clock`, time passes only when the test moves it. */
 export async function openRedisNode(
   url: string,
   { clock, nodes = 1, deadlineMs = 500 }: { clock?: Clock; nodes?: number; deadlineMs?: number } = {},
@@ -27,7 +25,7 @@ export async function openRedisNode(
   const backs: Outage[] = [];
   const counters = await redisCounters({
     url,
-    // long, since this machine may be busy: no Redis may count as hung, except one that a test has paused
+    // long, because this machine may be busy: Redis must count as hung only if a test has paused it
     deadlineMs,
     monotonicMs: () => clock?.nowMs ?? Math.floor(performance.timeOrigin + performance.now()),
     liveNodes: () => nodes,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { freePort, listens } from "./program.ts";
 import { until } from "./until.ts";
 
-/** A Redis for one test, on a free port. It ends with the tests, if the test has not stopped it before. */
+/** A Redis for one test, on a free port. Redis ends with the tests, if the test has not stopped it before. */
 export type RedisServer = {
   port: number;
   /** the address, `redis://…`, without user and password */
@@ -21,8 +21,8 @@ export type RedisServer = {
 };
 
 /**
- * Starts a Redis. `settings` are lines of its configuration, in which PORT stands for its port. If it ends instead of
- * starting, throws its log.
+ * Starts a Redis. `settings` are lines of its configuration, in which PORT stands for its port. If Redis ends instead
+ * of starting, throws its log.
  */
 export async function startRedisServer(settings: readonly string[] = []): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-redis-"));

@@ -32,7 +32,7 @@ export function fieldsOf(schema: JsonSchema, path: Path = []): Field[] {
   return [...members, { path: item, schema: items, isRequired: false }, ...fieldsOf(items, item)];
 }
 
-/** Returns every object with named fields in a body; the body itself is one. */
+/** Returns every object with named fields in a body, the body itself included. */
 export function objectsOf(schema: JsonSchema): { path: Path; schema: JsonSchema }[] {
   return [{ path: [], schema }, ...fieldsOf(schema)]
     .map(({ path, schema }) => ({ path, schema: withoutNull(schema) }))

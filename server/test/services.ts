@@ -17,8 +17,8 @@ export type Services = {
 const script = join(import.meta.dir, "../../scripts/services.sh");
 
 /**
- * Starts servers for the caller. They end with this process, if not before. `wanted`: one or more of `postgres`,
- * `redis` and `mariadb`.
+ * Starts servers for the caller. The servers end with this process, unless `stop` ends them before. `wanted`: one or
+ * more of `postgres`, `redis` and `mariadb`.
  */
 export async function startServices(
   wanted: string,
@@ -36,7 +36,8 @@ export async function startServices(
     text += new TextDecoder().decode(chunk);
     if (text.endsWith("ready\n")) break;
   }
-  if (!text.endsWith("ready\n")) throw new Error(`scripts/services.sh started no ${wanted}`);
+  if (!text.endsWith("ready\n"))
+    throw new Error(`scripts/services.sh could not start ${wanted}; its stderr says why`);
   return {
     environment: Object.fromEntries(
       text
@@ -90,7 +91,7 @@ async function clusterAt(url: string): Promise<Cluster> {
   let last: Promise<unknown> = Promise.resolve();
   const copyOf = (source: string) => {
     const name = newName();
-    // one after the other, since only one connection at a time can copy a template
+    // one after the other, because only one connection at a time can copy a template
     const made = last.then(async () => {
       await admin.unsafe(`create database ${name} encoding 'UTF8' template ${source}`);
       return named(name);

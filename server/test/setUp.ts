@@ -16,7 +16,7 @@ export function testServer(options: TestOptions = {}): TestServer {
   return server;
 }
 
-/** Returns a workspace on a server from `testServer`. It is a new, empty one for each test of the `describe` block. */
+/** Returns a workspace on a server from `testServer`: a new, empty workspace for each test of the `describe` block. */
 export function testWorkspace(server: TestServer): Workspace {
   const workspace = {} as Workspace;
   beforeEach(async () => {
@@ -25,7 +25,10 @@ export function testWorkspace(server: TestServer): Workspace {
   return workspace;
 }
 
-/** Returns a function that returns what it is given, and stops it after the test. The latest is stopped first. */
+/**
+ * Returns a function that takes something with a `stop` method, returns it unchanged, and stops it after the test. What
+ * was started last is stopped first.
+ */
 export function stoppedAfterTest() {
   const started: { stop(): Promise<unknown> }[] = [];
   afterEach(async () => {

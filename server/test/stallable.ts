@@ -1,7 +1,4 @@
-/**
- * A server that responds to a bystander, and stalls when it is told to. bystander.test.ts runs it as a separate
- * process.
- */
+/** A server that responds to a bystander, and stalls on request. bystander.test.ts runs it as a separate process. */
 import { readFileSync } from "node:fs";
 
 const held: Uint8Array[] = [];

@@ -86,7 +86,7 @@ export function unboundTables(statement: OperationNode, workspaceTables: readonl
 
 const queryKinds = ["SelectQueryNode", "InsertQueryNode", "UpdateQueryNode", "DeleteQueryNode"];
 
-/** Returns the tree, and the tree of every query within it. */
+/** Returns the trees of all queries in this tree, the tree itself included if it is a query. */
 function queriesIn(tree: unknown): Tree[] {
   if (typeof tree !== "object" || tree === null) return [];
   const inner = Object.values(tree).flatMap(queriesIn);
@@ -136,7 +136,9 @@ function sourcesOf(query: Tree): Source[] {
   });
 }
 
-/** Returns the source if it is a table. Returns `undefined` for a subquery, since each is checked by itself. */
+/**
+ * Returns the source if it is a table. Returns `undefined` for a subquery, because each subquery is checked by itself.
+ */
 function tableOnly(source: unknown): unknown {
   return (source as Tree | undefined)?.["kind"] === "TableNode" ? source : undefined;
 }

@@ -2,7 +2,7 @@ import type { Db, Schema } from "../src/storage/schema.ts";
 
 type Table = keyof Schema;
 
-/** Tables that the storage code needs for itself, which contain no data of users. */
+/** Tables that the storage code needs for itself. They contain no data of users. */
 const enginesOwn: readonly string[] = ["migrations", "changes", "nodes", "copies"];
 
 /** Returns all tables of the database, and among them those whose rows belong to a workspace. */

@@ -10,7 +10,8 @@ export async function until<T>(
   for (;;) {
     const value = await read();
     if (value !== undefined && value !== false) return value as Exclude<T, undefined | false>;
-    if (performance.now() > giveUpAt) throw new Error(`still not after ${withinMs} ms: ${read.toString()}`);
+    if (performance.now() > giveUpAt)
+      throw new Error(`waited ${withinMs} ms in vain for a result of ${read.toString()}`);
     await Bun.sleep(10);
   }
 }

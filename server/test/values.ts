@@ -18,7 +18,7 @@ export function wrongFor(field: JsonSchema): unknown[] {
 /** Matches messages that say that a value is beyond a bound. */
 export const ofBounds = /^(has|is) (more|fewer|less|not one)/;
 
-/** The outermost valid values of a field, and the first invalid ones beyond them. */
+/** The outermost valid values of a field, and the first invalid values beyond them. */
 type Bounds = { within: unknown[]; beyond: unknown[] };
 
 export function boundsOf({ schema: given }: Field): Bounds {
@@ -48,8 +48,8 @@ function integerBounds({ minimum, maximum }: JsonSchema): Bounds {
 }
 
 /**
- * Returns texts of the lengths at the bounds: of letters and, if the pattern allows it, of characters above U+FFFF,
- * each of which is one code point.
+ * Returns texts whose lengths are at the bounds. They consist of letters or, if the pattern allows it, of characters
+ * above U+FFFF, each of which is one code point.
  */
 function stringBounds(schema: JsonSchema): Bounds {
   const { minLength = 0, maxLength } = schema;
@@ -75,7 +75,7 @@ function arrayBounds({ items = {}, minItems = 0, maxItems }: JsonSchema): Bounds
   };
 }
 
-/** Returns an item for this index of an array that differs from the items for other indexes. */
+/** Returns the item for this index of an array. It differs from the items for other indexes. */
 function distinct(schema: JsonSchema, index: number): unknown {
   const item = sample(schema);
   if (typeof item === "string") return `${item}${index}`;

@@ -44,9 +44,7 @@ const kindsByField: Record<string, Kind> = {
   namespace: "namespace",
 };
 
-/**
- * Returns to what kind of record `value` refers in a field of this name, or `undefined` if it does not refer to one.
- */
+/** Returns to what kind of record `value` refers in a field of this name, or `undefined` if it refers to no record. */
 function kindOf(field: string, value: string): Kind | undefined {
   const prefix = /^([a-z]+)_[0-9A-Za-z]{22}$/.exec(value)?.[1] ?? "";
   return kindsByPrefix[prefix] ?? kindsByField[field];
@@ -144,7 +142,7 @@ function mapTexts(body: unknown, change: (text: string, field: string) => string
  */
 export function exampleIn(operation: Operation, world: World): unknown {
   const makesIdentity = operation.name === "identities.createIdentity";
-  // in these operations, `permissions` are those of a root key, which are of another kind
+  // in these operations, `permissions` are those of root keys, which are not among the records
   const isOfRootKeys = operation.name.startsWith("rootKeys.");
   return mapTexts(operation.example.input, (text, field) => {
     const kind = kindOf(field, text);

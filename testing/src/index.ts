@@ -48,7 +48,8 @@ export type TestLatchkey = AsyncDisposable & {
   /** Every verification and every `ratelimit.limit` decision since the start or the last `reset`, oldest first. */
   events(): Promise<TestEvent[]>;
   /**
-   * Empties the database, sets the clock to its first time, and removes failures. `url` and `rootKey` stay the same.
+   * Empties the database, sets the clock back to its initial time, and removes failures and events. `url` and `rootKey`
+   * stay the same.
    */
   reset(): Promise<void>;
   /** Stops the server. With `await using`, the end of the block calls this. */

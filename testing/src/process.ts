@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { findBun } from "../../server/bin/findBun.mjs";
 import type { Order, Reply } from "./orders.ts";
 
-/** A test server's process, seen from the test. */
+/** The test's side of a test server's process. */
 export type Process = {
   url: string;
   rootKey: string;
@@ -48,8 +48,11 @@ export async function startProcess(): Promise<Process> {
     url,
     rootKey,
     ask(order) {
-      if (child.exitCode !== null || child.stdin.writableEnded) {
+      if (child.stdin.writableEnded) {
         return Promise.reject(new Error("This test server was closed. Create another one."));
+      }
+      if (child.exitCode !== null || child.signalCode !== null) {
+        return Promise.reject(new Error("The process of this test server has ended. Create another one."));
       }
       lastId += 1;
       const reply = wait(lastId);
@@ -73,7 +76,10 @@ function spawnServer(): Child {
   return spawn(bun.path, [program], { cwd: dirname(program), env, stdio: ["pipe", "pipe", "pipe"] });
 }
 
-/** Resolves when the process has ended. Orders that still wait for a reply fail, and the error quotes its stderr. */
+/**
+ * Resolves when the process has ended. Orders that still wait for a reply fail, and their error quotes what the process
+ * wrote to stderr.
+ */
 function endOf(child: Child, waiting: Map<number, Waiting>): Promise<void> {
   let written = "";
   child.stderr.on("data", (part) => {
@@ -86,14 +92,17 @@ function endOf(child: Child, waiting: Map<number, Waiting>): Promise<void> {
       resolve();
     };
     child.on("error", (error) => end(`The test server could not be started: ${error.message}.`));
-    child.on("close", (code) => end(`The test server exited with code ${code}.`));
+    child.stdin.on("error", () => undefined); // the process has ended: `close` says how
+    child.on("close", (code, signal) =>
+      end(`The test server ${code === null ? `was killed by ${signal}` : `exited with code ${code}`}.`),
+    );
   });
 }
 
 /** While an order waits for its reply, the child process keeps this process alive; otherwise this process may exit. */
 function keepAlive(child: Child, isNeeded: boolean): void {
   const change = isNeeded ? "ref" : "unref";
-  for (const one of [child, child.stdin, child.stdout, child.stderr]) {
-    (one as { ref?(): void; unref?(): void })[change]?.();
+  for (const handle of [child, child.stdin, child.stdout, child.stderr]) {
+    (handle as { ref?(): void; unref?(): void })[change]?.();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The server program for tests. It reads orders from stdin, one JSON object per line, and exits when stdin ends. So
- * only the program that started it can move its clock and make requests fail.
+ * The server program for tests. It reads orders from stdin, one JSON object per line, and exits when stdin ends. Only
+ * the process that started it writes to its stdin, so nobody else can move its clock or make requests fail.
  */
 import { createInterface } from "node:readline";
 import type { Order, Reply } from "./orders.ts";

@@ -9,9 +9,13 @@ import type { Order, TestEvent } from "./orders.ts";
 export type TestServer = { url: string; rootKey: string; follow(order: Order): Promise<unknown> };
 
 /** A clock that stands still until an order moves it. */
-type Clock = { nowMs: number /** by how much it was set back in total */; setBackMs: number };
+type Clock = {
+  nowMs: number;
+  /** by how much orders have set the clock back, in total */
+  setBackMs: number;
+};
 
-/** The server with its database in memory. A reset starts another one. */
+/** The server with its database in memory. A reset starts another server. */
 type Engine = { server: RunningServer; clock: Clock; events: TestEvent[] };
 
 /** Starts a server on a free port of this machine. A reset changes neither the port nor the root key. */
@@ -25,7 +29,7 @@ export async function startTestServer(): Promise<TestServer> {
     development: false,
     idleTimeout: 255,
     async fetch(request, socket) {
-      await nextTurns(); // so that an order that the test sent before this request is nearly always carried out first
+      await nextTurns(); // so that orders that the test sent before this request are nearly always carried out first
       const { server, clock } = started(engine);
       const response = faults.responseTo(request) ?? (await server.fetch(request, socket));
       response.headers.set("Date", new Date(clock.nowMs).toUTCString()); // clients compute Retry-After from it
@@ -106,7 +110,7 @@ function eventOf(event: UsageEvent): TestEvent {
   };
 }
 
-/** Waits a few turns of the event loop, so that stdin delivers orders that another thread may already have read. */
+/** Waits a few turns of the event loop. Meanwhile stdin delivers orders that have arrived but were not handled yet. */
 async function nextTurns(): Promise<void> {
   for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

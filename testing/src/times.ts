@@ -6,7 +6,7 @@ export type Instant = number | string | Date;
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * Accepts whole numbers only, like the server and its command line: times and durations of the API are whole milliseconds.
+ * Accepts whole numbers only, because the API and the command line have times and durations in whole milliseconds, too.
  * Errors: `TypeError` if the value is not a duration, is negative, or has a fraction.
  */
 export function millisecondsOf(duration: Duration): number {
@@ -17,7 +17,7 @@ export function millisecondsOf(duration: Duration): number {
       : Number(count) * (unitMs[unit as keyof typeof unitMs] ?? Number.NaN);
   if (Number.isSafeInteger(ms) && ms >= 0) return ms;
   throw new TypeError(
-    `${JSON.stringify(duration)} is not a duration. Use a whole number of milliseconds, 0 or more, or a whole number with a unit, such as "250ms", "30s", "2m", "12h" or "7d".`,
+    `${shown(duration)} is not a duration. Use a whole number of milliseconds, 0 or more, or a whole number with a unit, such as "250ms", "30s", "2m", "12h" or "7d".`,
   );
 }
 
@@ -26,6 +26,11 @@ export function instantOf(instant: Instant): number {
   const ms = new Date(instant).getTime();
   if (!Number.isNaN(ms)) return ms;
   throw new TypeError(
-    `${JSON.stringify(instant)} is not a time. Use Unix milliseconds, a Date, or an ISO time such as "2026-01-31T23:59:00Z".`,
+    `${shown(instant)} is not a time. Use Unix milliseconds, a Date, or an ISO time such as "2026-01-31T23:59:00Z".`,
   );
+}
+
+/** Texts in quotes, other values without. `JSON.stringify` would show `NaN` and an invalid `Date` as `null`. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

@@ -39,6 +39,11 @@ function write(files: Record<string, string>): void {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(project, name), text);
 }
 
+function childProcesses(): number[] {
+  const { stdout } = Bun.spawnSync(["pgrep", "-P", String(process.pid)]);
+  return stdout.toString().split("\n").filter(Boolean).map(Number);
+}
+
 const limited = {
   externalId: "user_123",
   ratelimits: [{ name: "requests", limit: 1, duration: 60_000, autoApply: true }],
@@ -168,7 +173,9 @@ describe("a test server", () => {
       expect(await faultOf(latchkey.clock.advance(wrong))).toContain("is not a duration");
     }
     expect(latchkey.clock.now()).toBe(before);
-    expect(await faultOf(latchkey.clock.set("soon"))).toContain("is not a time");
+    expect(await faultOf(latchkey.clock.set("soon"))).toContain('"soon" is not a time');
+    expect(await faultOf(latchkey.clock.set(new Date("soon")))).toContain("Invalid Date is not a time");
+    expect(await faultOf(latchkey.clock.advance(Number.NaN))).toContain("NaN is not a duration");
     expect(await faultOf(testing.createTestLatchkey({ now: "soon" }))).toContain("is not a time");
   });
 
@@ -185,6 +192,15 @@ describe("a test server", () => {
       expect((await fetch(`${url}/health/ready`)).status).toBe(200);
     }
     expect(await faultOf(fetch(url))).not.toBe("");
+  });
+
+  test("after its process was killed, refuses orders with an error that says so, and can be closed", async () => {
+    const before = childProcesses();
+    const other = await testing.createTestLatchkey();
+    for (const pid of childProcesses().filter((one) => !before.includes(one))) process.kill(pid, "SIGKILL");
+    const refused = "The process of this test server has ended.";
+    await until(async () => (await faultOf(other.events())).includes(refused));
+    await other.close();
   });
 
   test("takes at most 400 ms of CPU time to start", () => {

@@ -1,6 +1,6 @@
 /**
- * Calls operations for the session in this browser. Every type comes from the SDK, which is generated from
- * `openapi.json`.
+ * Calls operations for the session in this browser. The types of the operations come from the SDK, which is generated
+ * from `openapi.json`.
  */
 import type { Latchkey } from "@latchkey/sdk";
 import { ApiError, ConnectionLost, type Flaw } from "./errors.ts";
@@ -59,7 +59,7 @@ type Envelope = {
 
 type SendOptions = { signal?: AbortSignal | undefined; headers?: Record<string, string> };
 
-/** More than any call takes. It ends the wait for a server that hangs, during which a dialog cannot be closed. */
+/** More than any call takes. Without a timeout, a dialog could never be closed if the server hangs. */
 const timeoutMs = 60_000;
 
 /** Sends a request to a path below `/console/`. If `body` is omitted, the body is empty. */

@@ -1,4 +1,4 @@
-/** What a text is that the user has typed or pasted into a search. */
+/** What the user has typed or pasted into a search. */
 export type Pasted =
   | { kind: "id"; prefix: string; id: string }
   | { kind: "rootKey" }
@@ -7,11 +7,11 @@ export type Pasted =
   | { kind: "text" };
 
 /**
- * An id of a Latchkey record. After its prefix comes the time of its creation, whose first character is 0 until the
- * year 2081. A key never has a 0 after its prefix.
+ * An id of a Latchkey record. After its prefix comes the record's time of creation, whose first character is 0 until
+ * the year 2081. A key never has a 0 after its prefix.
  */
 const ourId = /^([a-z]{2,4})_0[0-9A-Za-z]{21}$/;
-/** A sequence of letters and digits so long that it is not a name. */
+/** A sequence of letters and digits that is too long to be a name. */
 const randomRun = /[0-9A-Za-z]{14,}/;
 
 export function kindOf(text: string): Pasted {

@@ -1,6 +1,6 @@
 /**
- * How the outcomes of verifications and rate limit decisions are shown. Each has a word, since not everyone can tell
- * colors apart.
+ * How the outcomes of verifications and rate limit decisions are shown. Each outcome has a word, because not everyone
+ * can tell colors apart.
  */
 export type Tone = "good" | "bad" | "warn";
 

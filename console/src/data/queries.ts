@@ -55,7 +55,7 @@ export function useOperation<N extends OperationName>(name: N, input: Input<N>, 
 
 /**
  * Reads the apis or roles from which the user can choose: the whole list, or its first 1,000. This can take ten calls,
- * so what another operator creates is read only after a minute.
+ * so the list is kept for a minute. What another operator creates meanwhile appears only then.
  */
 export function useChoices<N extends "apis.listApis" | "permissions.listRoles">(name: N, isEnabled = true) {
   return useQuery({
@@ -77,9 +77,9 @@ export function useChoices<N extends "apis.listApis" | "permissions.listRoles">(
 }
 
 /**
- * Returns a mutation that calls a writing operation, and then refreshes everything that the page shows. If a call
+ * Returns a mutation that calls an operation that writes, and then refreshes everything that the page shows. If a call
  * fails and the user sends the same input again, both calls have the same Idempotency-Key, so the server writes once.
- * After `reset`, the same input is another change.
+ * After `reset`, the same input is a new change with a new key.
  */
 export function useChange<N extends OperationName>(name: N, onDone?: (data: Data<N>) => void) {
   const client = useQueryClient();

@@ -9,7 +9,7 @@ export type Session = {
   expiresAt: number;
 };
 
-/** Returns the session of this browser. Errors: `ApiError` if it has no session. */
+/** Returns the session of this browser. Errors: `ApiError` if the browser has no session. */
 export async function findSession(): Promise<Session> {
   return (await send("POST", "session", undefined)).data as Session;
 }
@@ -26,7 +26,7 @@ export const SessionContext = createContext<Session | undefined>(undefined);
 
 export function useSession(): Session {
   const session = use(SessionContext);
-  if (session === undefined) throw new Error("no session");
+  if (session === undefined) throw new Error("useSession() was called outside of a SessionContext.");
   return session;
 }
 

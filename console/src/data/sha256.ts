@@ -1,4 +1,4 @@
-/** Returns the SHA-256 of a key in base64url, which is what the server stores instead of the key. */
+/** Returns the SHA-256 of a key in base64url. The server stores this hash instead of the key. */
 export async function hashKey(key: string): Promise<string> {
   const bytes = new TextEncoder().encode(key);
   // browsers have `crypto.subtle` only over HTTPS and on localhost
@@ -28,7 +28,10 @@ export function sha256(message: Uint8Array): Uint8Array {
   return new Uint8Array(digest.buffer);
 }
 
-/** Returns the message, followed by a 1 bit, zeros, and its length in bits, so that all is a multiple of 64 bytes. */
+/**
+ * Returns the message, followed by a 1 bit, zeros, and its length in bits. The length of the result is a multiple of 64
+ * bytes.
+ */
 function pad(message: Uint8Array): Uint8Array<ArrayBuffer> {
   const padded = new Uint8Array(Math.ceil((message.byteLength + 9) / 64) * 64);
   padded.set(message);

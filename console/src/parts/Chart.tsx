@@ -57,7 +57,7 @@ export function Chart({ points, label }: { points: readonly Point[]; label: stri
   );
 }
 
-/** The legend's mark for a tone. Each tone has its own shape, since not everyone can tell colors apart. */
+/** The legend's mark for a tone. Each tone has its own shape, because not everyone can tell colors apart. */
 function Swatch({ tone }: { tone: Tone }) {
   if (tone === "good") return <rect className="good" width="12" height="12" rx="3" />;
   if (tone === "warn") return <circle className="warn" cx="6" cy="6" r="6" />;

@@ -37,7 +37,7 @@ export function ConfirmDialog<N extends OperationName>(props: CallProps<N>) {
 
 type Props = Question & { busy: boolean; error: unknown; onConfirm(): void };
 
-/** The dialog of `ConfirmDialog`, for a change that is not a single call. */
+/** Like `ConfirmDialog`, for a change that takes more than a single call. */
 export function Confirmation({ name, onConfirm, children, ...dialog }: Props) {
   const [typed, setTyped] = useState("");
   const [missed, setMissed] = useState(false);

@@ -19,7 +19,10 @@ export function csvOf(rows: readonly Row[]): string {
   return lines.map((cells) => cells.map(cell).join(",")).join("\r\n");
 }
 
-/** Formats a cell. If the text begins like a formula, a quote is put before it, since a spreadsheet would run it. */
+/**
+ * Formats a cell. If the text begins like a formula, a quote is put before it. Otherwise a spreadsheet would run the
+ * formula.
+ */
 function cell(text: string): string {
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return `"${safe.replaceAll('"', '""')}"`;

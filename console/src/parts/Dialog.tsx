@@ -14,7 +14,7 @@ type Props = {
 };
 
 /**
- * A dialog. It is open whenever it is rendered, so closing it discards what was typed. If the parent holds an error, it
+ * A dialog. It is open whenever it is rendered, so closing it discards what was typed. An error that the parent passes
  * stays until the parent resets it.
  */
 export function Dialog({ title, onClose, wide, dismissible = true, children }: Props) {
@@ -37,7 +37,7 @@ export function Dialog({ title, onClose, wide, dismissible = true, children }: P
   );
 }
 
-/** A dialog that only says something. */
+/** A dialog that only shows a text, and a button that closes it. */
 export function NoticeDialog({ children, ...dialog }: Pick<Props, "title" | "onClose" | "children">) {
   return (
     <Dialog {...dialog}>
@@ -49,7 +49,10 @@ export function NoticeDialog({ children, ...dialog }: Pick<Props, "title" | "onC
   );
 }
 
-/** Shows what the server did as requested, but thinks was probably not meant. */
+/**
+ * Shows the server's warnings about a change: the server has done what was requested, but it was probably not what the
+ * user meant.
+ */
 export function Warnings({ warnings = [] }: { warnings: readonly string[] | undefined }) {
   return warnings.map((warning) => (
     <p key={warning} className="note warn">
@@ -58,7 +61,10 @@ export function Warnings({ warnings = [] }: { warnings: readonly string[] | unde
   ));
 }
 
-/** In front of a dialog, only the browser's own buttons lead away from the page. Links do not react. */
+/**
+ * Whether the browser's back or forward button leads away from the page. Nothing else is blocked: links behind a dialog
+ * cannot be clicked, and the console itself leads away only when the dialog is done.
+ */
 const isByBrowser: ShouldBlockFn = ({ action }) => action !== "PUSH" && action !== "REPLACE";
 
 /** Keeps the user on the page while leaving it could lose a key that is shown only once. */
@@ -72,16 +78,16 @@ type FormProps = Omit<Props, "dismissible"> & {
   busy: boolean;
   error: unknown;
   /**
-   * The names of the inputs whose fields show their own errors; the dialog does not repeat these below the fields. For
-   * a list whose items have fields, such as `ratelimits[`: the dialog shows errors about the whole list.
+   * The names of the inputs whose fields show their own errors, so that the dialog does not repeat them. `ratelimits[`
+   * stands for the fields of the items of a list: errors about the list as a whole are still shown by the dialog.
    */
   fields?: readonly string[];
   onSubmit(): void;
 };
 
 /**
- * A dialog with a form. If the server refuses the input, the dialog stays open with what was typed. It cannot be closed
- * while a call is in progress, since the response may have a key that is shown only once.
+ * A dialog with a form. If the server refuses the input, the dialog stays open with what was typed. The dialog cannot
+ * be closed while a call is in progress, because the response may have a key that is shown only once.
  */
 export function FormDialog({
   submit,
@@ -123,13 +129,13 @@ type SecretProps = {
   onClose(): void;
   /** whether the server has just shown this key again, because it was created as recoverable */
   isKept?: boolean;
-  /** a sentence that says when the server can show the key again; if omitted, it never can */
+  /** a sentence that says when the server can show the key again; omitted if the server never can */
   again?: string | undefined;
   /** the server's warnings about the new key */
   warnings?: readonly string[] | undefined;
 };
 
-/** Shows a key. The key is in no URL, title or log. When the dialog is closed, the page no longer has it. */
+/** Shows a key. No URL, title or log contains the key. When the dialog is closed, the page no longer has the key. */
 export function SecretDialog({ secret, onClose, isKept, again, warnings }: SecretProps) {
   useStay(isKept !== true);
   return (

@@ -15,7 +15,7 @@ export function ExpiryField(props: Props) {
   );
 }
 
-/** Returns the expiry for a request that creates something. It is omitted if the field is empty. */
+/** Returns the expiry for a request that creates something: no member `expires` if the field is empty. */
 export function expiryOf(text: string): { expires?: number } {
   return text === "" ? {} : { expires: instantIn(text) };
 }

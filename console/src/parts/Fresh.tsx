@@ -13,20 +13,21 @@ type Props<N extends OperationName> = {
 };
 
 /**
- * Reads a record again when a dialog opens. With what the page has loaded earlier, a dialog that replaces a whole part
- * of the record, such as all its rate limits, would undo what another operator has changed since.
+ * Reads a record again when a dialog opens, because another operator may have changed the record after the page was
+ * loaded. A dialog that replaces a whole part of the record, such as all its rate limits, would otherwise undo that
+ * change.
  */
 export function Fresh<N extends OperationName>({ operation, input, onClose, children }: Props<N>) {
   const { data, error } = useQuery({
     queryKey: ["fresh", operation, input],
     gcTime: 0,
-    staleTime: "static", // or every save would read it again
+    staleTime: "static", // otherwise every save would read the record again
     queryFn: ({ signal }) => call(operation, input, { signal }),
   });
   if (data !== undefined) return children(data.data);
   return (
     <NoticeDialog title="Edit" onClose={onClose}>
-      {error === null ? <Loading what="what is stored" /> : <Problem error={error} />}
+      {error === null ? <Loading what="the stored values" /> : <Problem error={error} />}
     </NoticeDialog>
   );
 }

@@ -8,7 +8,7 @@ const paths = {
 
 export type IconName = keyof typeof paths;
 
-/** An icon. Screen readers skip it, since a word beside it says the same. */
+/** An icon. Screen readers skip the icon, because a word beside it says the same. */
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg viewBox="0 0 16 16" aria-hidden="true" fill="none" stroke="currentColor" strokeWidth="1.75">

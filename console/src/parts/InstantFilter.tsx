@@ -27,9 +27,9 @@ export function localText(atMs: number): string {
 }
 
 /**
- * Returns the time in an input of the type `datetime-local`. The input has no seconds, so while it shows the minute of
- * `storedMs`, that exact time is returned. Text that is not a time, such as an empty text, is returned unchanged, in
- * spite of the type, so that it is sent, and the server's error names the field.
+ * Returns the time in an input of the type `datetime-local`. The input has no seconds: while it shows the minute of
+ * `storedMs`, the exact `storedMs` is returned. Text that is not a time, such as an empty text, is returned unchanged,
+ * in spite of the return type. It is then sent, and the server's error names the field.
  */
 export function instantIn(text: string, storedMs?: number): number {
   if (storedMs !== undefined && text === localText(storedMs)) return storedMs;

@@ -9,7 +9,7 @@ type Props = {
   error?: string | undefined;
 };
 
-/** A text field for a JSON object. If the text is not JSON, it shows in which line and column. */
+/** A text field for a JSON object. If the text is not JSON, the field shows in which line and column. */
 export function JsonField({ value, error, hint = "A JSON object", ...field }: Props) {
   const read = readObject(value);
   return <AreaField {...field} value={value} hint={hint} error={"flaw" in read ? read.flaw : error} />;

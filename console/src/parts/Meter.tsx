@@ -1,4 +1,7 @@
-/** A bar that shows how much of a limit is used. Screen readers skip it, since the numbers beside it say the same. */
+/**
+ * A bar that shows how much of a limit is used. Screen readers skip the bar, because the numbers beside it say the
+ * same.
+ */
 export function Meter({ used, limit, isFull }: { used: number; limit: number; isFull: boolean }) {
   const width = limit === 0 ? 100 : Math.min(100, (used / limit) * 100);
   return (

@@ -8,7 +8,7 @@ type Props = { roles: readonly string[]; onChange(roles: string[]): void };
 /** A field for choosing among the roles of the workspace. */
 export function RolesField({ roles, onChange }: Props) {
   const { data, error } = useChoices("permissions.listRoles");
-  const [first] = useState(roles); // so that a role that was taken off can be put back, even if the list cannot be read
+  const [first] = useState(roles); // shown even if the list cannot be read, so that a removed role can be put back
   const names = [...new Set([...(data ?? []).map(({ name }) => name), ...first, ...roles])];
   const toggle = (name: string, on: boolean) =>
     onChange(on ? [...roles, name] : roles.filter((one) => one !== name));

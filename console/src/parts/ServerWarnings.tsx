@@ -11,7 +11,7 @@ export function ServerWarnings({ status: { redis, usage } }: { status: ServerSta
           <strong>Redis cannot be reached</strong>
           <p>
             Each node now decides rate limits alone, and grants its share of each limit. When Redis is back,
-            the nodes add to it what they granted.
+            the nodes report to Redis what they granted.
           </p>
         </div>
       ) : null}
@@ -19,9 +19,9 @@ export function ServerWarnings({ status: { redis, usage } }: { status: ServerSta
         <div className="note warn" role="status">
           <strong>Usage is incomplete</strong>
           <p>
-            Since it started, this node could not store {number(usage.droppedEvents)} events and{" "}
-            {number(usage.droppedCounts)} counts, so usage reports are too low. The disk may be full or too
-            slow: the log says why.
+            This node has lost {number(usage.droppedEvents)} events and {number(usage.droppedCounts)} counts
+            since it was started, so usage reports are too low. The disk may be full or too slow: the log of
+            the server says why.
           </p>
         </div>
       ) : null}

@@ -52,7 +52,10 @@ type ListProps<N extends OperationName, T> = Omit<Rows<T>, "rows"> & {
   empty: React.ReactNode;
 };
 
-/** A page of a list, with a button for the next page. Says so if the list is loading, is empty or failed to load. */
+/**
+ * A page of a list, with a button for the next page. While the list is loading, is empty or failed to load, says so
+ * instead.
+ */
 export function List<N extends OperationName, T>({ query, empty, ...table }: ListProps<N, T>) {
   const [filters] = useFilters();
   const { data, error, isPlaceholderData } = query;

@@ -2,8 +2,9 @@ import { useState } from "react";
 import { flawAt } from "../data/errors.ts";
 
 /**
- * Connects fields with a draft. The returned function gives a field its value, what changes it, and the server's error
- * about it. Its second argument is the name that the API has for the field, if it is another one.
+ * Connects fields with a draft. The returned function returns the properties of one field: its value, a function that
+ * changes the value, and the server's error about the field. `inApi` is the field's name in the API, if it differs from
+ * the name in the draft.
  */
 export function bound<D>(
   draft: D,
@@ -17,7 +18,10 @@ export function bound<D>(
   });
 }
 
-/** Keeps the draft of a form. Returns it and the function that connects its fields. `error` is why the call failed. */
+/**
+ * Keeps the draft of a form. Returns the draft, and the function that connects fields with it. `error`: why the call
+ * failed.
+ */
 export function useBound<D>(first: D, error: unknown) {
   const [draft, setDraft] = useState(first);
   const field = bound(

@@ -102,7 +102,10 @@ type SelectProps = Shared & {
   options: readonly (readonly [value: string, label: string])[];
 };
 
-/** A value that is not among the options is an option too: the browser would show the first option in its place. */
+/**
+ * A field for choosing one of the options. A value that is not among them is added as an option. Otherwise the browser
+ * would show the first option in its place.
+ */
 export function SelectField({ value, onChange, options, ...field }: SelectProps) {
   const isOption = value === "" || options.some(([one]) => one === value);
   const all = isOption ? options : [...options, [value, value] as const];

@@ -16,7 +16,10 @@ export function readObject(text: string): ReadJson {
   }
 }
 
-/** Returns the place of an error. Some browsers' messages name line and column, some a position, some neither. */
+/**
+ * Returns the place of an error. The messages of some browsers name line and column, others a position, and others
+ * nothing: then the place is the end of the text.
+ */
 function placeOf(message: string, text: string): string {
   const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? [];
   if (line !== undefined) return `Line ${line}, column ${column}: `;

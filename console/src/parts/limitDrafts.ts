@@ -1,7 +1,7 @@
 import { dayMs, hourMs, minuteMs, secondMs } from "../data/time.ts";
 
 /**
- * A rate limit in a form. `id` is only for React: the name cannot identify the row, since it changes while the user
+ * A rate limit in a form. `id` is only for React: the name cannot identify the row, because it changes while the user
  * types.
  */
 export type LimitDraft = {
@@ -34,7 +34,10 @@ export function draftOf(limit?: Limit): LimitDraft {
   return { id: drafts, name, limit: String(most), length: String(duration / units[unit]), unit, autoApply };
 }
 
-/** Returns the rate limits for the request. They are not checked here: the server's error names the invalid fields. */
+/**
+ * Returns the rate limits for the request. The limits are not checked here: the server's error names the invalid
+ * fields.
+ */
 export function limitsOf(list: readonly LimitDraft[]): Required<Limit>[] {
   return list.map(({ name, limit, length, unit, autoApply }) => ({
     name,
@@ -51,12 +54,12 @@ function durationIn(length: string, unit: Unit): number {
 
 /** A number whose digits are in groups of three, such as `1,000`. Any other comma may be a decimal point. */
 const grouped = /^-?\d{1,3}([,_\s]\d{3})+(\.\d+)?$/;
-/** A number that means a thousand times as much where a point groups digits: `10.000` is ten or ten thousand. */
+/** A number with two meanings: `10.000` is ten, or ten thousand in countries where a point groups digits. */
 const ambiguous = /^-?\d{1,3}(\.\d{3})+$/;
 
 /**
- * Returns the number that was typed. Text that is not a number, or could be two, is returned unchanged, in spite of the
- * type, so that it is sent, and the server's error names the field.
+ * Returns the number that was typed. Text that is not a number, or could mean two numbers, is returned unchanged, in
+ * spite of the return type. It is then sent, and the server's error names the field.
  */
 export function numberIn(text: string): number {
   const typed = text.trim();

@@ -55,7 +55,10 @@ export function App() {
 
 let asked: Promise<Session> | undefined;
 
-/** Finds or creates the session once. React runs effects twice in development, but the login link works only once. */
+/**
+ * Finds or creates the session, only at the first call. React runs effects twice in development, but the login link
+ * works only once.
+ */
 function firstSession(): Promise<Session> {
   asked ??= ask();
   return asked;
@@ -64,6 +67,6 @@ function firstSession(): Promise<Session> {
 function ask(): Promise<Session> {
   const loginToken = /^#login=([\w-]+)$/.exec(location.hash)?.[1];
   if (loginToken === undefined) return findSession();
-  history.replaceState(null, "", location.pathname); // removes the token from the URL, since it is a secret
+  history.replaceState(null, "", location.pathname); // removes the token from the URL, because it is a secret
   return signIn({ loginToken });
 }

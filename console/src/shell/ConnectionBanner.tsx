@@ -2,7 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { ConnectionLost } from "../data/errors.ts";
 
-/** Says that the server cannot be reached: once, even if several calls fail. They are retried meanwhile. */
+/** Says that the server cannot be reached: once, even if several calls fail. Meanwhile the calls are retried. */
 export function ConnectionBanner() {
   const client = useQueryClient();
   const [isLost, setLost] = useState(false);

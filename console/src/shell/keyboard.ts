@@ -5,9 +5,9 @@ import { places } from "./places.ts";
 const afterGMs = 1_500;
 
 /**
- * The keyboard shortcuts: `/` and Ctrl-K open the search, `?` shows help, `g` and then a letter opens a screen, `j`
- * and `k` move to the next and the previous row. They do nothing while a dialog is open: what it shows may exist
- * nowhere else, and a link or a search would close it.
+ * The keyboard shortcuts: `/` and Ctrl-K open the search, `?` shows help, `g` and then a letter opens a screen, `j` and
+ * `k` move to the next and the previous row. They do nothing while a dialog is open: opening a screen or the search
+ * would close the dialog, which may show a key that exists nowhere else.
  */
 export function useKeyboard({ find, help }: Acts): void {
   const navigate = useNavigate();
@@ -17,7 +17,8 @@ export function useKeyboard({ find, help }: Acts): void {
       const act = isFindShortcut(event) ? find : plainKey(event, performance.now() - pressedGAtMs < afterGMs);
       pressedGAtMs = event.key === "g" ? performance.now() : Number.NEGATIVE_INFINITY;
       if (act === undefined) return;
-      event.preventDefault(); // in a dialog too: a browser may open its own search, and a key could be pasted there
+      // even while a dialog is open: the browser may open its own search, into which the user could paste a key
+      event.preventDefault();
       if (document.querySelector("[role=dialog]") === null) act();
     };
     const plainKey = (event: KeyboardEvent, isAfterG: boolean) => {
@@ -46,7 +47,7 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest("input, textarea, select") !== null;
 }
 
-/** Moves the focus to the next row's first link. */
+/** Moves the focus to the first link or button of the next row, or of the previous row if `by` is -1. */
 function walk(by: 1 | -1): void {
   const rows = [...document.querySelectorAll("[data-row]")];
   const at = rows.findIndex((row) => row.contains(document.activeElement));

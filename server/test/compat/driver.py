@@ -1,4 +1,4 @@
-"""Reads one JSON line per call, calls Unkey's Python client, and prints what the client returned, with the names of the wire."""
+"""For each line of JSON: calls Unkey's Python client, and prints what it returned, with the field names of the HTTP API."""
 
 import inspect
 import json

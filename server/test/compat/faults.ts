@@ -29,7 +29,10 @@ export function unavailable(): Response {
   });
 }
 
-/** Starts a proxy in front of the server at `url`. It returns `faults` first, and then forwards all later requests. */
+/**
+ * Starts a proxy in front of the server at `url`. The proxy returns `faults` to the first requests, and forwards all
+ * later requests.
+ */
 export function behindFaults(url: string, faults: readonly (() => Response)[]) {
   let asked = 0;
   const proxy = Bun.serve({

@@ -95,7 +95,7 @@ function isNewEnough(found: string): boolean {
   return major > 1 || minor > 25 || (minor === 25 && patch >= 10);
 }
 
-/** Builds the driver, unless an earlier run has built it from the same sources. */
+/** Builds the driver, unless an earlier run has built the driver from the same sources. */
 async function build(go: string): Promise<string> {
   const digest = createHash("sha256");
   for (const file of ["main.go", "go.mod", "go.sum"]) digest.update(readFileSync(join(source, file)));

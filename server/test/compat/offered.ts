@@ -23,7 +23,7 @@ export type Offered = {
   /** the clients that have it */
   clients: string[];
   here: { state: "served" } | { state: "missing" } | { state: "not offered"; reason: string };
-  /** fields that a client can send and the operation rejects */
+  /** fields that a client can send, but that the operation of this server rejects */
   unknownFields: string[];
 };
 

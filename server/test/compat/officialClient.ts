@@ -29,7 +29,7 @@ export type Target = {
 
 /** What the client's own code says about an operation. */
 export type OfficialOperation = {
-  /** the errors for which it has a class, by status: the class, and the content type that it expects */
+  /** the errors for which the client has a class, by status: the class, and the content type that the client expects */
   errors: ReadonlyMap<number, { className: string; contentType: string }>;
   /** whether its response has an iterator over pages */
   paged: boolean;

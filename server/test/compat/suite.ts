@@ -14,18 +14,18 @@ import {
   type Target,
 } from "./officialClient.ts";
 
-/** The time limit of a test. It is long, since the first run creates virtual environments. */
+/** The time limit of a test. It is long, because the first run creates virtual environments. */
 const patienceMs = 540_000;
 
 type Options = {
   /** operations that have cases and that this client does not have */
   lacks?: readonly string[];
   /**
-   * whether the client's iterator stops after the first page, since it looks for the cursor in the wrong place. The
+   * whether the client's iterator stops after the first page, because it looks for the cursor in the wrong place. The
    * tests then pass the cursor themselves.
    */
   iteratorEndsEarly?: boolean;
-  /** operations in which the client leaves out every null, so that it cannot clear a field */
+  /** operations in which the client omits every null, so that it cannot clear a field */
   omitsNulls?: readonly string[];
 };
 
@@ -108,7 +108,7 @@ async function expectWholeResponses(
     expect(outcome.response.data).toEqual(knownTo(client.name, tried, data));
     await after?.();
   }
-  // The calls for a list use a search, since the list also has rows of other tests. An older client cannot search, so
+  // The calls for a list use a search, because the list also has rows of other tests. An older client cannot search, so
   // it may have sent none of these calls. `expectEveryRow` tests lists with every client.
   if (tried.succeeds.length > 0 && tried.list === undefined) expect(sent).toBeGreaterThan(0);
 }
@@ -119,8 +119,8 @@ function isSendable(official: OfficialOperation, input: Input, omitsNulls: boole
 }
 
 /**
- * Returns the part of the input for which the client has fields. If its code does not show its fields, it has all of
- * them.
+ * Returns the part of the input for which the client has fields. If the client's code does not show its fields, it is
+ * assumed to have all of them.
  */
 function sendable({ fields }: OfficialOperation, input: Input): Input {
   if (fields === undefined || Array.isArray(input)) return input;
@@ -152,8 +152,8 @@ async function expectTypedRefusals({ client, official, tried }: Trial, servers: 
 }
 
 /**
- * Expects a typed 401 from one operation whose errors are `application/problem+json`, and from one whose errors are
- * not.
+ * Expects a typed 401 from an operation whose errors are `application/problem+json`, and from an operation whose errors
+ * are not.
  */
 async function expectTyped401(
   client: OfficialClient,
@@ -169,8 +169,8 @@ async function expectTyped401(
 }
 
 /**
- * Returns the error that the client must throw: of its class for the status, with the parsed body, or of its general
- * class, without a body, if `className` is undefined.
+ * Returns the error that the client must throw: an error of the class `className` with the parsed body or, if
+ * `className` is undefined, an error of the general class without a body.
  */
 function expectedRefusal(className: string | undefined, status: number, url: string): unknown {
   const common = { status, message: expect.any(String), requestId: expect.stringMatching(/^req_/) };
@@ -248,7 +248,7 @@ async function startServers(engine: Engine): Promise<Servers> {
   const normal = await startTest({ engine, config: { RECOVERY_KEY: "A".repeat(43) } });
   const limited = await startTest({ engine, config: { WORKSPACE_REQUESTS_PER_MINUTE: "1" } });
   await limited.call("identities.listIdentities", {});
-  // always on SQLite in memory, since an internal error looks the same on every engine
+  // always on SQLite in memory, because an internal error looks the same on every engine
   const broken = await startTest();
   await loseTables(broken);
   return {

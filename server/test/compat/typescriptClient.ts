@@ -27,7 +27,9 @@ export function typescriptClient(): OfficialClient {
       ...retryOptions(target),
     });
     const group = (unkey as Record<string, Record<string, Method>>)[place.group];
-    return (input) => group?.[place.method]?.(input) ?? Promise.reject(new Error("no such method"));
+    return (input) =>
+      group?.[place.method]?.(input) ??
+      Promise.reject(new Error(`the client has no method ${place.group}.${place.method}`));
   };
   return {
     name: `${packageJson.name} ${packageJson.version}`,
@@ -64,8 +66,8 @@ function retryOptions({ retries = "none" }: Target): Pick<SDKOptions, "retryConf
 }
 
 /**
- * Returns the response as it was on the wire. For a page of a list, it is the `result` of the object that the client
- * returns.
+ * Returns the response in the form in which the server sent it. For a page of a list, that is the `result` of the
+ * object that the client returns.
  */
 function wireResponse(response: unknown): ParsedResponse {
   const { result } = response as Partial<Page>;

@@ -1,6 +1,6 @@
 /**
  * A process with many callers that spend, hold, settle and release units of an identity's quota until they are refused.
- * Each uses one of the identity's keys. Prints how many units they were charged.
+ * Each caller uses one of the identity's keys. Prints how many units they were charged in total.
  */
 import { unitsOf } from "../../src/domain/accounts.ts";
 import { idMaker } from "../../src/domain/ids.ts";
@@ -56,8 +56,8 @@ function take(subjectId: string, units: number, hold?: HoldRequest) {
 }
 
 /**
- * Repeats `work` if it could not begin, since all connections were in use. Throws all other errors, including a
- * deadlock, which has the same reason `busy`.
+ * Repeats `work` if it could not begin because all connections were in use. Throws all other errors, including a
+ * deadlock, whose reason is `busy`, too.
  */
 async function whenFree<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {
@@ -87,7 +87,7 @@ async function hold(subjectId: string, units: number): Promise<string | undefine
 
 async function end(id: string, how: HoldEnd): Promise<number> {
   const found = await whenFree(() => findHold(engine.db, workspaceId, id));
-  if (found === undefined) throw new Error("a hold is gone");
+  if (found === undefined) throw new Error("a hold is missing");
   const by = { now: () => nowMs, newId, actorId: "root_1" };
   const ended = await whenFree(() => engine.transaction((tx) => settleHold(tx, found, how, by)));
   if (ended === undefined || ended === "ended_otherwise") throw new Error("a hold was ended twice");

@@ -1,4 +1,4 @@
-/** The tests of tracing start this. It serves one request, and prints which modules it has loaded. */
+/** The tests of tracing start this program. It serves one request, and prints which modules it has loaded. */
 import { startServer } from "../../src/compose.ts";
 import { readConfig } from "../../src/config/read.ts";
 
@@ -21,4 +21,4 @@ console.log(
     pages: has("/src/docs/pages.ts"),
   }),
 );
-process.exit(); // ends at once, since it would otherwise try to send its spans again
+process.exit(); // ends at once; otherwise the program would try to send its spans again

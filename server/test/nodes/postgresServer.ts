@@ -11,9 +11,9 @@ export type PostgresServer = {
   folder: string;
   /** Runs one of PostgreSQL's programs as the owner of the folder. If it fails, throws what it wrote. */
   run(program: string, ...words: string[]): void;
-  /** Sends a signal to all processes of the server, beginning with its first one. */
+  /** Sends a signal to all processes of the server, beginning with its first process. */
   signal(name: "SIGSTOP" | "SIGCONT"): void;
-  /** Kills all processes of the server. It cannot be used afterwards. */
+  /** Kills all processes of the server, which cannot be used afterwards. */
   kill(): void;
   /** Runs the statements one after the other, and returns the rows of the last one. */
   ask(...statements: string[]): Promise<Record<string, unknown>[]>;
@@ -36,7 +36,7 @@ export async function startPostgres(): Promise<PostgresServer> {
 /** A server that follows another by streaming replication. */
 export type Standby = PostgresServer & {
   port: number;
-  /** Returns how many connections nodes have opened to the standby so far. Refused ones count. */
+  /** Returns how many connections nodes have opened to the standby so far, refused connections included. */
   connections(): number;
 };
 

@@ -55,9 +55,9 @@ export async function startRedisCluster(redisUrl: string): Promise<RedisCluster>
 const mostTries = 5;
 
 /**
- * Repeats `run` until Redis was never late, and returns what that run found. Limits are exact only while Redis responds
- * within 25 ms, and the machine that runs the tests may be too busy for that. `strays`: how many decisions were made
- * without Redis although it was available.
+ * Repeats `run` until Redis was never late during a run, and returns what that run found. Limits are exact only while
+ * Redis responds within 25 ms, and the machine that runs the tests may be too busy for that. `strays`: how many
+ * decisions were made without Redis although it was available.
  */
 export async function whilePrompt<T>(run: () => Promise<{ found: T; strays: number }>): Promise<T> {
   const late: number[] = [];

@@ -1,4 +1,7 @@
-/** A process with many callers that spend from one balance until they are refused. Prints what they were granted. */
+/**
+ * A process with many callers that spend from one balance until they are refused. Prints how many credits they were
+ * granted in total.
+ */
 
 import { creditsOnly } from "../../src/domain/accounts.ts";
 import { idMaker } from "../../src/domain/ids.ts";

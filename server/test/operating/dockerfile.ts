@@ -23,8 +23,8 @@ export function instructionsOf(dockerfile: string): Instruction[] {
 }
 
 /**
- * Returns the paths of the files in `folder` that belong to the build context, since .dockerignore does not exclude
- * them.
+ * Returns the paths of the files in `folder` that belong to the build context: those that .dockerignore does not
+ * exclude.
  */
 export function contextOf(folder: string, ignore: string): string[] {
   const rules = ignore
@@ -109,7 +109,7 @@ function take(build: Build, name: string, text: string): void {
   step?.();
 }
 
-/** Returns the words of a command, which a Dockerfile has as a JSON list or as text for a shell. */
+/** Returns the program and the arguments of a command, which a Dockerfile has as a JSON list or as text for a shell. */
 function execForm(text: string): string[] {
   return text.startsWith("[") ? JSON.parse(text) : ["/bin/sh", "-c", text];
 }

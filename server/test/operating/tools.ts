@@ -5,7 +5,7 @@ const requirements = join(import.meta.dir, "requirements.txt");
 
 /**
  * The command of each tool, made from the path of its virtual environment's Python. check-jsonschema runs as a Python
- * module, since its script contains the path at which it was installed, and fails if that folder has been moved.
+ * module: its script contains the path at which it was installed, so the script fails after the folder was moved.
  */
 const commands = {
   hadolint: (python: string) => [join(dirname(python), "hadolint")],

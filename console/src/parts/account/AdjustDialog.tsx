@@ -9,8 +9,9 @@ import type { Owner } from "./owner.ts";
 type Props = { owner: Owner; name: string; used: number; onClose(): void };
 
 /**
- * The dialog that corrects what a quota has used in its current period. The field begins empty: requests go on using
- * units, so a number that nobody typed would take away what they have used since the page was loaded.
+ * The dialog that corrects what a quota has used in its current period. The field begins empty, because requests use
+ * more units while the dialog is open. If the field began with the number that the page has loaded, saving it would
+ * undo that use.
  */
 export function AdjustDialog({ owner, name, used, onClose }: Props) {
   const adjust = useChange("quotas.adjust", onClose);
@@ -18,7 +19,7 @@ export function AdjustDialog({ owner, name, used, onClose }: Props) {
   const reason = draft.reason.trim() || undefined;
   return (
     <FormDialog
-      title={`Correct ${name}`}
+      title={`Correct the use of ${name}`}
       onClose={onClose}
       submit="Save"
       busy={adjust.isPending}

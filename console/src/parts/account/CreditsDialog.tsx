@@ -14,8 +14,8 @@ type Props = {
 type CreditsChange = NonNullable<Input<"keys.updateKey">["credits"]>;
 
 /**
- * Returns the change that the form describes. The credits that are left are omitted, and so stay unchanged, unless the
- * user has changed them: requests may have spent some since the dialog was opened. null removes the refill.
+ * Returns the change that the form describes. Omits the remaining credits unless the user has changed them, because
+ * requests may have spent some of them since the dialog was opened. `null` removes the refill.
  */
 function changeOf(draft: CreditsDraft, first: CreditsDraft): CreditsChange {
   const { remaining, refill = null } = creditsOf(draft);

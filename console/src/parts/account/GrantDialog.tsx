@@ -8,7 +8,7 @@ import type { Owner } from "./owner.ts";
 
 type Props = { owner: Owner; name: string; onClose(): void };
 
-/** The dialog that tops up a quota: grants it units in addition to its limit. */
+/** The dialog that tops up a quota: it grants units in addition to the limit. */
 export function GrantDialog({ owner, name, onClose }: Props) {
   const grant = useChange("quotas.grant", onClose);
   const [draft, field] = useBound({ amount: "", expires: "", reason: "" }, grant.error);

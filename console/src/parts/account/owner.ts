@@ -1,4 +1,4 @@
-/** The owner of credits and quotas: an identity, whose keys share them, or a single key. */
+/** The owner of credits and quotas: an identity, whose keys share the credits and quotas, or a single key. */
 export type Owner = { identity: string } | { keyId: string };
 
 export function updatePermission(owner: Owner): string {

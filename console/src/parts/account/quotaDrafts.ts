@@ -6,7 +6,7 @@ export type Quota = Data<"keys.getState">["quotas"][number];
 export type QuotaInput = NonNullable<Input<"identities.updateIdentity">["quotas"]>[number];
 
 /**
- * A quota in a form. `id` is only for React: the name cannot identify the row, since it changes while the user types.
+ * A quota in a form. `id` is only for React: the name cannot identify the row, because it changes while the user types.
  */
 export type QuotaDraft = {
   id: number;
@@ -70,7 +70,7 @@ export function quotaDraft(quota: Quota): QuotaDraft {
   };
 }
 
-/** Returns the quota for the request. It is not checked here: the server's error names the fields that are invalid. */
+/** Returns the quota for the request. The quota is not checked here: the server's error names the invalid fields. */
 export function quotaOf(draft: QuotaDraft): QuotaInput {
   const { timeZone, rollover, thresholds } = draft;
   return {
@@ -88,8 +88,8 @@ export function quotaOf(draft: QuotaDraft): QuotaInput {
 }
 
 /**
- * Returns the overage for the request. Mistyped text is replaced by NaN, since it could be `allow`. NaN becomes null in
- * JSON, and the server refuses null.
+ * Returns the overage for the request. Text that is not a number is replaced by NaN, because the text could be `allow`,
+ * which the server accepts. NaN becomes null in JSON, and the server refuses null.
  */
 function overageOf({ overage, highest }: QuotaDraft) {
   if (overage !== "up to") return overage;

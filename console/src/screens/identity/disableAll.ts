@@ -3,8 +3,9 @@ import { call } from "../../data/api.ts";
 import { ApiError, isSessionMissing } from "../../data/errors.ts";
 
 /**
- * Disables all keys of an identity, one after the other. If the server refuses some of them, the others are still
- * disabled, and the error says how many were not. The user can then start over: disabled keys simply stay disabled.
+ * Disables all keys of an identity, one after the other. If the server refuses to disable some keys, all others are
+ * still disabled, and the error says how many were not. The user can then start over: disabled keys simply stay
+ * disabled.
  */
 export function useDisableAll(identity: string, onDone: () => void) {
   const client = useQueryClient();
@@ -32,7 +33,10 @@ export function useDisableAll(identity: string, onDone: () => void) {
   });
 }
 
-/** Disables a key. Errors: those that every other key would have, too, such as a lost connection. */
+/**
+ * Disables a key. Returns the error if the server refuses to disable this key. Throws errors that all other keys would
+ * get, too, such as a lost connection.
+ */
 function refusalToDisable(keyId: string): Promise<ApiError | undefined> {
   return call("keys.updateKey", { keyId, enabled: false }).then(
     () => undefined,

@@ -17,8 +17,8 @@ type Props = {
 };
 
 /**
- * The dialog that edits a key's access: roles are chosen from a list, permissions of the key itself are typed. It sends
- * only what the user has changed.
+ * The dialog that edits a key's access: roles are chosen from a list, permissions of the key itself are typed. The
+ * dialog sends only what the user has changed.
  */
 export function AccessDialog({ value: key, onSave, error, ...dialog }: Props) {
   const [roles, setRoles] = useState<readonly string[]>();
@@ -53,8 +53,9 @@ type OwnProps = {
 };
 
 /**
- * The field of the key's own permissions. `keys.getKey` returns them together with those of its roles, so the field is
- * shown only once it is known which are which. Otherwise a role's permission would be saved as one of the key itself.
+ * The field of the key's own permissions. `keys.getKey` returns them together with the permissions of the key's roles.
+ * The field is shown only when the own permissions are known. Otherwise the permissions of a role would be saved as the
+ * key's own.
  */
 function OwnPermissions({ value: key, typed, onChange, error }: OwnProps) {
   const { data: own, error: unread } = useOwnPermissions(key);

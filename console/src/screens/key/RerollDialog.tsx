@@ -7,7 +7,7 @@ import { overlaps } from "../../parts/overlaps.ts";
 
 const options = [...overlaps, ["0", "ends at once"]] as const;
 
-/** The dialog that replaces a key by a new one with the same settings. The old key can stay valid for a while. */
+/** The dialog that replaces a key by a new key with the same settings. The old key can stay valid for a while. */
 export function RerollDialog({ keyId, onClose }: { keyId: string; onClose(): void }) {
   const navigate = useNavigate();
   const [expiration, setExpiration] = useState<string>(overlaps[0][0]);

@@ -6,8 +6,7 @@ import { Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 
 /**
- * The dialog that shows the whole key if it was created as recoverable. The key does not stay in the cache of
- * responses.
+ * The dialog that shows the whole key if it was created as recoverable. The cache of responses does not keep the key.
  */
 export function RevealDialog({ keyId, onClose }: { keyId: string; onClose(): void }) {
   const { mutate, data, error } = useMutation({

@@ -13,7 +13,10 @@ export function usePermissionSources(key: Key) {
   });
 }
 
-/** Reads which permissions the key itself has, again whenever a dialog opens. `key` must be fresh too. */
+/**
+ * Reads which permissions the key has itself, not through a role. Reads them again whenever a dialog opens, for which
+ * `key` must have been read, too.
+ */
 export function useOwnPermissions(key: Key) {
   return useQuery({
     queryKey: ["own permissions", key.keyId],
@@ -32,8 +35,12 @@ async function readSources({ keyId, permissions = [] }: Key, signal: AbortSignal
     const check = checks.find((one) => one.check === "permissions");
     // a key that waits for its first verification is refused before its permissions are checked
     if (check === undefined)
-      throw new Error(checks.find(({ passed }) => !passed)?.why ?? "It is not known what gives them.");
-    sources.push(...check.granted.filter(({ slug }) => slugs.includes(slug))); // a wildcard also covers those of other queries
+      throw new Error(
+        checks.find(({ passed }) => !passed)?.why ??
+          "The server did not say what gives the key its permissions.",
+      );
+    // a granted wildcard is listed for every query that it covers, so it is taken only from its own query
+    sources.push(...check.granted.filter(({ slug }) => slugs.includes(slug)));
   }
   return sources;
 }

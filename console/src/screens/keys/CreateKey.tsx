@@ -54,7 +54,7 @@ export function CreateKey({ apiId, externalId }: Props) {
 
 type DialogProps = { first: KeyDraft; onClose(): void; onCreated(made: Made): void };
 
-/** the inputs whose fields are always visible; the dialog itself shows the errors of the others */
+/** the inputs whose fields are always visible; the dialog itself shows errors about the other inputs */
 const fields = ["apiId", "name", "externalId", "prefix", "expires", "credits"];
 
 function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
@@ -106,7 +106,7 @@ function FirstFields({ draft, onChange, apis, error }: FieldsProps) {
   );
 }
 
-/** Returns the input, or `undefined` if the meta is not a JSON object. The field of the meta then says so. */
+/** Returns the input, or `undefined` if the meta is not a JSON object. The field for the meta then says so. */
 function inputOf(draft: KeyDraft): Input<"keys.createKey"> | undefined {
   const meta = readObject(draft.meta);
   if ("flaw" in meta) return undefined;

@@ -45,8 +45,8 @@ const choices = [
     label: "Order",
     options: [
       ["", "newest first"],
-      ["used", "last used first"],
-      ["expires", "expiring first"],
+      ["used", "most recently used first"],
+      ["expires", "soonest expiry first"],
     ],
   },
 ] as const;

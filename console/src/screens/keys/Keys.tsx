@@ -22,7 +22,7 @@ export function Keys() {
   return (
     <Page
       title="Keys"
-      lead="The keys of all apis, the newest first."
+      lead="The keys of all apis."
       actions={
         <>
           <CsvButton name="keys" rows={(query.data?.data ?? []).map(csvRow)} />

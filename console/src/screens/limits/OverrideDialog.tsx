@@ -19,7 +19,8 @@ type Props = {
 
 /**
  * The dialog that edits an override. If the override has been deleted since the page was loaded, saving would create it
- * again, so the dialog says that it is gone. The API then returns another override whose pattern matches, or an error.
+ * again, so the dialog says that it was deleted. `ratelimit.getOverride` then returns another override whose pattern
+ * matches, or an error.
  */
 export function EditOverride({ namespace, override, onClose }: Props & { override: Override }) {
   const { overrideId, identifier } = override;
@@ -38,7 +39,10 @@ export function EditOverride({ namespace, override, onClose }: Props & { overrid
   );
 }
 
-/** The dialog that adds or edits an override. An override with another identifier would be another override. */
+/**
+ * The dialog that adds or edits an override. The identifier of an existing override cannot be edited: with another
+ * identifier, it would be another override.
+ */
 export function OverrideDialog({ namespace, override, onClose }: Props) {
   const [identifier, setIdentifier] = useState(override?.identifier ?? "");
   const [draft, setDraft] = useState(() => draftOf(override && { ...override, name: "override" }));
@@ -63,7 +67,7 @@ export function OverrideDialog({ namespace, override, onClose }: Props) {
           label="Identifier"
           value={identifier}
           onChange={setIdentifier}
-          hint="Or a pattern, in which * stands for any text. An override that it already has is replaced."
+          hint="Or a pattern, in which * stands for any text. If it already has an override, that is replaced."
           error={flawAt(set.error, "identifier")}
         />
       ) : (

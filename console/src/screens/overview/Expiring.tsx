@@ -5,7 +5,7 @@ import { Card, Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { Time } from "../../parts/Time.tsx";
 
-/** Enabled keys that expire within 30 days. */
+/** The enabled keys that expire next, within 30 days. The server lists enabled keys that have expired before these. */
 export function Expiring() {
   const nowMs = Math.floor(Date.now() / minuteMs) * minuteMs;
   const { data, error } = useOperation("keys.listKeys", {
@@ -27,7 +27,11 @@ export function Expiring() {
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="keys" /> : null}
       {data !== undefined && ahead.length === 0 ? (
-        <p className="soft">No key expires in the next 30 days.</p>
+        <p className="soft">
+          {data.pagination?.hasMore === true
+            ? "Too many enabled keys have expired to find those that expire next. Disable or delete expired keys."
+            : "No enabled key expires in the next 30 days."}
+        </p>
       ) : null}
       <ul className="stack">
         {ahead.map(({ keyId, name, start, expires }) => (

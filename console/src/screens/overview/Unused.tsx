@@ -23,7 +23,7 @@ export function Unused() {
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="keys" /> : null}
       {data !== undefined && old.length === 0 ? (
-        <p className="soft">Every key that is older than 90 days was used in that time.</p>
+        <p className="soft">Every enabled key that is older than 90 days was used in the last 90 days.</p>
       ) : null}
       <ul className="stack">
         {old.map(({ keyId, name, start, lastUsedAt }) => (

@@ -66,8 +66,8 @@ export function Matrix({ roles }: { roles: readonly Role[] }) {
 type Toggle = { roleId: string; slug: string; isGiven: boolean };
 
 /**
- * Gives one permission to a role, or takes it from the role. Reads the role before it sets all of its permissions, so
- * that what another operator has changed since the page was loaded stays.
+ * Gives one permission to a role, or takes it from the role. Reads the role before it sets all permissions of the role,
+ * so that it keeps what another operator has changed since the page was loaded.
  */
 function useToggle() {
   const client = useQueryClient();

@@ -28,7 +28,7 @@ export function RoleActions({ role, onOpen }: { role: Role; onOpen(dialog: OpenD
   );
 }
 
-/** The dialogs of a role. They are outside the list, since a change can remove the role from the list. */
+/** The dialogs of a role. They are outside the list, because a change can remove the role from the list. */
 export function RoleActionDialog({ role, action, onClose }: OpenDialog & { onClose(): void }) {
   if (action === "edit") return <EditRole id={role.id} onClose={onClose} />;
   return (
@@ -66,7 +66,7 @@ function EditRole({ id, onClose }: { id: string; onClose(): void }) {
   );
 }
 
-/** Saves a role with only the calls that are needed, since the two calls need different permissions. */
+/** Saves a role with only the calls that are needed, because the two calls need different permissions. */
 function useSaveRole(role: string, onSaved: () => void) {
   const client = useQueryClient();
   return useMutation({

@@ -6,7 +6,7 @@ import { TextField } from "../../parts/fields.tsx";
 import { itemsIn, ListField } from "../../parts/ListField.tsx";
 import { type Role, setPermissionsNeeds } from "./role.ts";
 
-/** What the user has changed. What is undefined stays unchanged. */
+/** What the user has changed. Members that are undefined stay unchanged. */
 export type RoleChange = {
   name: string | undefined;
   description: string | undefined;
@@ -16,7 +16,7 @@ export type RoleChange = {
 type Props = {
   title: string;
   submit: string;
-  /** the role to edit; omitted: a new one */
+  /** the role to edit; omitted to create a role */
   role?: Partial<Role>;
   /** whether the permissions are only shown, because the session may not change them */
   hasFixedPermissions?: boolean;

@@ -9,8 +9,9 @@ import { overlaps } from "../../parts/overlaps.ts";
 const oneMinute = [String(minuteMs), "1 minute"] as const;
 
 /**
- * The dialog that replaces a root key by a new one with the same permissions. The old one can stay valid for a while:
- * if it is that of this session, long enough to store the new one before the session ends.
+ * The dialog that replaces a root key by a new root key with the same permissions. The old root key can stay valid for
+ * a while. If this session uses it, it stays valid for at least an hour: the session ends with it, and the user must be
+ * able to store the new root key before that.
  */
 export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): void }) {
   const isOwn = keyId === useSession().rootKeyId;
@@ -29,7 +30,8 @@ export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): vo
       onSubmit={() => reroll.mutate({ keyId, expiration: Number(expiration) })}
     >
       <p className="soft">
-        The new root key has the same permissions. Sessions that were started with the old one end with it.
+        The new root key has the same permissions. Sessions that were started with the old root key end when
+        that key does.
       </p>
       <SelectField label="The old root key" value={expiration} onChange={setExpiration} options={options} />
     </FormDialog>

@@ -17,7 +17,8 @@ export function RootKeys() {
   const [{ after }, change] = useFilters();
   const input = pageInput({ cursor: after });
   const query = useOperation("rootKeys.listKeys", input, { keepPrevious: true });
-  // not in the row: when the list is read again, the row can leave the page, and the new root key with it
+  // The dialog is not in the row: when the list is read again, the row can leave the page, and a dialog in it would
+  // close although it shows the new root key.
   const [rerolled, setRerolled] = useState<string>();
   const risky = (query.data?.data ?? []).filter(isRisky);
   return (

@@ -24,7 +24,7 @@ export function Server() {
   );
 }
 
-/** Links to pages of the server outside the console, and to its metrics if they have an address (METRICS_ADDRESS). */
+/** Links to pages of the server outside the console, and to its metrics if METRICS_ADDRESS is set. */
 function Links({ status }: { status: ServerStatus | undefined }) {
   const metrics = status?.settings.find(({ name }) => name === "METRICS_ADDRESS")?.value ?? "";
   return (

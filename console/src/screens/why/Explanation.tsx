@@ -71,7 +71,7 @@ function nameOf(check: Check): string {
   return check.check === "ratelimit" || check.check === "quota" ? check.name : "";
 }
 
-/** Returns a key for React. No two checks of an explanation have the same. */
+/** Returns a key for React. No two checks of an explanation have the same key. */
 function keyOf(check: Check): string {
   return [check.check, nameOf(check), "owner" in check ? check.owner : ""].join(" ");
 }

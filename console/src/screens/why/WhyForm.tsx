@@ -7,7 +7,10 @@ import { TextField } from "../../parts/fields.tsx";
 
 type Props = { error: unknown; busy: boolean; onAgain(): void };
 
-/** The form for a key and what a request would ask for. A secret is hashed here, and only the hash is in the URL. */
+/**
+ * The form for a key and what a request would ask for. If the user types a secret, it is hashed here, and only the hash
+ * is in the URL.
+ */
 export function WhyForm({ error, busy, onAgain }: Props) {
   const [filters, change] = useFilters();
   const { keyHash } = filters;

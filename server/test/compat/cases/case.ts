@@ -5,7 +5,7 @@ import type { Fields, Input } from "../officialClient.ts";
 
 /**
  * The calls of one operation that the tests make through every official client. The suite adds calls that get a 401,
- * 403, 429 or 500, since these are the same for all operations.
+ * 403, 429 or 500, because these are the same for all operations.
  */
 export type Case = {
   operation: string;
@@ -16,11 +16,13 @@ export type Case = {
   /** why this server never sends an error for which some client has a class, by status */
   neverSent?: Readonly<Record<number, string>>;
   /**
-   * by client, the statuses for which it throws `generalClass` although it has a class: it expects a content type that
-   * this server does not send
+   * by client, the statuses for which the client throws `generalClass` although it has a class for them, because it
+   * expects a content type that this server does not send
    */
   generalFor?: Readonly<Record<string, readonly number[]>>;
-  /** members of `data` and fields of the input that only this client supports; the others are tested without them */
+  /**
+   * members of `data` and fields of the input that only this client supports; the other clients are tested without them
+   */
   onlyIn?: { client: string; members: readonly string[]; fields: readonly string[] };
   /** how the list is filled and read, if the operation is a list; this runs on a server of its own */
   list?: List;
@@ -29,7 +31,7 @@ export type Case = {
 /** A call that succeeds. `data`: what the client must return. `after`, called after the response, checks the effect. */
 export type Success = { input: Input; data?: unknown; after?: () => Promise<void> };
 
-/** A test of a list: `rows` rows are created, and are read in pages of each of the sizes. */
+/** A test of a list: `rows` rows are created. Then the list is read once for each size in `pages`. */
 export type List = {
   rows: number;
   pages: readonly number[];
