@@ -279,7 +279,7 @@ describe.each(engines)("on $name,", (engine) => {
     [{ timeZone: "+02:00" }, "timeZone", "send a name such as `Europe/Berlin` or `UTC`"],
     [{ period: "hour", every: 25 }, "every", "use the period `day`"],
     [{ overage: 100 }, "overage", "send the highest total use in a period, `refuse` or `allow`"],
-    [{ thresholds: [80, 50] }, "thresholds[1]", "sort them"],
+    [{ thresholds: [80, 50] }, "thresholds[1]", "sort the thresholds, each once"],
     [{ anchor: "monthly" }, "anchor", 'use "calendar" or "first_use", or send a number'],
     [{ anchor: -1 }, "anchor", "use at least 0"],
   ])("%j is refused at its place, with the fix", async (more, place, fix) => {
