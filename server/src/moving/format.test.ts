@@ -58,7 +58,12 @@ test("a key with a salted hash is valid, and waits for its first verification", 
 
 test.each([
   ["an unknown type", { type: "keys", id: "key_1" }, 'did you mean "key"?'],
-  ["an unknown field", { type: "namespace", id: "rlns_1", name: "n", createdAtMs: 1, nam: 1 }, "nam"],
+  [
+    "an unknown field",
+    { type: "namespace", id: "rlns_1", name: "n", createdAtMs: 1, nam: 1 },
+    'nam is not a known field: did you mean "name"?',
+  ],
+  ["a missing field", { type: "namespace", id: "rlns_1" }, "name is missing: add it"],
   ["a wrong value", { type: "namespace", id: "rlns_1", name: 5, createdAtMs: 1 }, "name: "],
   ["a damaged hash", { ...waiting, hash: "$2b$10$abc" }, "hash: its bcrypt hash is malformed"],
   ["an unknown hash", { ...waiting, hash: "md5:abc" }, "hash: must be a SHA-256"],

@@ -18,7 +18,7 @@ describe.each(files)("on $name,", (engine) => {
     for (const [index, record] of records.entries()) yield { ...parseRecord(record), line: index + 2 };
   }
 
-  /** Imports these records of usage, and returns the report with what is stored afterwards about last uses. */
+  /** Imports these records of usage. Returns the report and the last uses that are stored afterwards. */
   async function run(records: readonly object[], dryRun = false) {
     const { engine, newId, now } = server.services;
     const usage = await openUsageDatabase(databaseAt(server.databaseUrl));

@@ -3,9 +3,8 @@ import { DocumentError, type Entry, parseRecord } from "../parseRecord.ts";
 import type { Reading } from "./foreignRecords.ts";
 
 /**
- * Validates the records of another product. An invalid record is omitted, with a note. An
- * invalid permission or role is also omitted from the keys and roles that refer to it. The `line` of an entry is the
- * number of the record.
+ * Validates the records of another product. An invalid record is omitted, with a note. An invalid permission or role is
+ * also omitted from the keys and roles that refer to it. The `line` of an entry is the number of the record.
  */
 export async function* entriesOf(
   records: AsyncIterable<DocumentRecord>,
