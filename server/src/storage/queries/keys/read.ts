@@ -151,14 +151,13 @@ export async function lockKey(tx: Tx, workspaceId: string, id: string, now: () =
   return locked && findKey(tx, workspaceId, id, now());
 }
 
-/** Locks the row by an update that changes nothing. */
 const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
   db
-    .updateTable("keys")
-    .set((eb) => ({ createdAtMs: eb.ref("createdAtMs") }))
+    .selectFrom("keys")
+    .select("id")
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", id)
-    .returning("id")
+    .forUpdate()
     .compile(),
 );
 
