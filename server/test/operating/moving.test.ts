@@ -298,7 +298,9 @@ describe("on a full disk", () => {
     const options = { env: { DATABASE_URL: `file:${join(disk, "latchkey.db")}` }, cwd: folder };
     const stopped = await runProgram(["import", document], options);
     expect(stopped.code).toBe(1);
-    expect(stopped.stderr).toMatch(/The import stopped\. The disk is full\. Free some space\..+Run the import again/);
+    expect(stopped.stderr).toMatch(
+      /The import stopped\. The disk is full\. Free some space\..+Run the import again/,
+    );
     expect(spawnSync("mount", ["-o", "remount,size=64m", disk]).status).toBe(0);
     const completed = await runProgram(["import", document], options);
     expect(completed).toMatchObject({ code: 0, stderr: "" });

@@ -177,15 +177,19 @@ test("a list that is invalid, refused or endless stops the import, but a single 
   expect(await failure()).toContain("Use a root key of the other server");
   lie = () => new Response("x".repeat(9 * 1024 * 1024));
   expect(await failure()).toContain("too_large");
-  const bad = { keyId: "key_bad", start: "", enabled: true, createdAt: 1, name: "x".repeat(300) };
+  const bad = {
+    keyId: "key_bad",
+    start: "",
+    enabled: true,
+    createdAt: 1,
+    lastUsedAt: 5,
+    name: "x".repeat(300),
+  };
   lie = (operation) =>
     operation === "apis.getApi"
       ? Response.json({ data: { id: "api_1", name: "payments" } })
       : Response.json({
-          data:
-            operation === "apis.listKeys"
-              ? [bad, { ...bad, keyId: "key_good", name: "good", lastUsedAt: 5 }]
-              : [],
+          data: operation === "apis.listKeys" ? [bad, { ...bad, keyId: "key_good", name: "good" }] : [],
         });
   const { flaws, counts, lastLine } = await run();
   expect(lastLine).toBe(3); // the api, a key and its last use

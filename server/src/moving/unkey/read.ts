@@ -137,9 +137,14 @@ async function* keysOf(
     const records = page.map((shown) =>
       keyRecord(shown, access, { apiId, stored: stored.get(shown.keyId), nowMs }),
     );
-    yield* validated("key", records as ({ id: string } & RecordFields)[]);
+    const valid = new Set<string>();
+    for await (const key of validated("key", records as ({ id: string } & RecordFields)[])) {
+      if (key.type === "key") valid.add(key.fields.id);
+      yield key;
+    }
     for (const { keyId, lastUsedAt: atMs } of page) {
-      if (atMs !== undefined && atMs > 0) yield parseRecord({ type: "lastUse", keyId, atMs });
+      if (valid.has(keyId) && atMs !== undefined && atMs > 0)
+        yield parseRecord({ type: "lastUse", keyId, atMs });
     }
   }
 }
