@@ -25,8 +25,14 @@ const parts: Record<string, () => Promise<void>> = {
 };
 
 const [, , part] = process.argv;
-if (part !== undefined) await parts[part]?.();
-else {
+const run = parts[part ?? ""];
+if (run !== undefined) await run();
+else if (part !== undefined) {
+  console.error(
+    `${part} is not a part of this benchmark. Name one of ${Object.keys(parts).join(", ")}, or none for all.`,
+  );
+  process.exit(2);
+} else {
   for (const name of Object.keys(parts)) {
     Bun.spawnSync([process.execPath, import.meta.path, name], { stdout: "inherit", stderr: "inherit" });
   }

@@ -101,5 +101,8 @@ async function fail(server: Process, operation: string, { status, times = 1 }: F
   if (!Number.isInteger(status) || status < 400 || status > 599) {
     throw new TypeError(`\`status\` is ${status}. Use a whole number from 400 to 599.`);
   }
+  if (times !== Number.POSITIVE_INFINITY && !(Number.isInteger(times) && times >= 1)) {
+    throw new TypeError(`\`times\` is ${times}. Use a whole number from 1, or Infinity.`);
+  }
   await server.ask({ kind: "fail", operation, fault: { status, times: Math.min(times, mostTimes) } });
 }

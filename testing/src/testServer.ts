@@ -1,7 +1,9 @@
 import { type RunningServer, startServer } from "../../server/src/compose.ts";
 import { readConfig } from "../../server/src/config/read.ts";
+import { closest } from "../../server/src/domain/closest.ts";
 import { rootKeySecret } from "../../server/src/domain/secrets.ts";
 import type { UsageEvent } from "../../server/src/domain/usage.ts";
+import { operations } from "../../server/src/operations/index.ts";
 import { randomBytes } from "../../server/src/runtime.ts";
 import { type Faults, makeFaults } from "./faults.ts";
 import type { Order, TestEvent } from "./orders.ts";
@@ -88,11 +90,21 @@ function followIn(
       clock.nowMs = order.toMs;
       return undefined;
     case "fail":
+      requireOperation(order.operation);
       faults.add(order.operation, order.fault);
       return undefined;
     case "events":
       return events;
   }
+}
+
+const operationNames: readonly string[] = operations.map(({ name }) => name);
+
+function requireOperation(name: string): void {
+  if (operationNames.includes(name)) return;
+  const near = closest(name, operationNames);
+  const hint = near === undefined ? "Use a name such as keys.verifyKey." : `Did you mean ${near}?`;
+  throw new Error(`${JSON.stringify(name)} is not an operation. ${hint}`);
 }
 
 function eventOf(event: UsageEvent): TestEvent {

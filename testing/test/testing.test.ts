@@ -134,6 +134,12 @@ describe("a test server", () => {
     const failed = await post("keys.verifyKey", { key });
     expect(await failed.json()).toMatchObject({ error: { status: 503, title: "Service Unavailable" } });
     expect(await faultOf(latchkey.fail("keys.verifyKey", { status: 200 }))).toContain("from 400 to 599");
+    const once = { status: 503, times: 0 };
+    expect(await faultOf(latchkey.fail("keys.verifyKey", once))).toContain("a whole number from 1");
+    const misspelled = "keys.verifykey" as "keys.verifyKey";
+    expect(await faultOf(latchkey.fail(misspelled, { status: 503 }))).toContain(
+      "Did you mean keys.verifyKey?",
+    );
   });
 
   test("returns every verification and decision since the last reset", async () => {

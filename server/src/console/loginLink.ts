@@ -17,6 +17,7 @@ export function loginTokens({ now, randomBytes, hashKey }: Tools): LoginTokens {
   const issuedAtMs = new Map<string, number>();
   return {
     issue() {
+      for (const [hash, atMs] of issuedAtMs) if (now() - atMs > validMs) issuedAtMs.delete(hash);
       const token = Buffer.from(randomBytes(tokenBytes)).toString("base64url");
       issuedAtMs.set(hashKey(token), now());
       return token;
