@@ -12,7 +12,7 @@ import { wrongMethod } from "../http/wrongTarget.ts";
 import { parseInput } from "../parse.ts";
 import { refusalOf } from "../run.ts";
 import type { Services } from "../services.ts";
-import { findOwnersRootKey } from "../storage/queries/rootKeys.ts";
+import { findLoginRootKey } from "../storage/queries/rootKeys.ts";
 import { findWorkspace } from "../storage/queries/workspaces.ts";
 import type { Admit, ConsoleOptions } from "./admission.ts";
 import { isSafeTransport } from "./availability.ts";
@@ -105,7 +105,7 @@ async function callerOf(
   }
   if (loginToken === undefined) throw invalid("body.rootKey", "is missing", "send a root key");
   const record = options.tokens.take(loginToken)
-    ? await findOwnersRootKey(services.db, services.now())
+    ? await findLoginRootKey(services.db, services.now())
     : undefined;
   if (record === undefined) throw new Failure("login_link_invalid");
   return { caller: judged(record, { nowMs: services.now }), byLink: true };
