@@ -10,7 +10,7 @@ import { checkHead } from "../http/head.ts";
 import { checkMediaType, readJson } from "../http/readJson.ts";
 import { wrongMethod } from "../http/wrongTarget.ts";
 import { parseInput } from "../parse.ts";
-import { refusalOf } from "../run.ts";
+import { asFailure } from "../run.ts";
 import type { Services } from "../services.ts";
 import { findLoginRootKey } from "../storage/queries/rootKeys.ts";
 import { findWorkspace } from "../storage/queries/workspaces.ts";
@@ -81,7 +81,7 @@ export function sessionRoute(parts: Parts): Responder {
       admit(exchange, "call");
       return exchanges.succeed(exchange, { data: await respond(exchange) });
     } catch (error) {
-      return exchanges.refuse(exchange, refusalOf(error));
+      return exchanges.refuse(exchange, asFailure(error));
     }
   };
 }
