@@ -3,7 +3,7 @@ import type { Caller } from "../domain/caller.ts";
 import { looksLikeRootKey } from "../domain/secrets.ts";
 import { Failure, invalid } from "../errors/failure.ts";
 import { bodyBudget } from "../http/admission.ts";
-import { type Authentication, authenticate, judged } from "../http/authenticate.ts";
+import { type Authentication, authenticate, callerOf } from "../http/authenticate.ts";
 import { declaredLength, dropBody, readBody } from "../http/body.ts";
 import type { Exchange, Exchanges, Responder } from "../http/exchange.ts";
 import { checkHead } from "../http/head.ts";
@@ -55,7 +55,7 @@ export function sessionRoute(parts: Parts): Responder {
     try {
       if (body.byteLength === 0) return await shown(parts, await sessionOf(exchange));
       checkMediaType(request.headers);
-      const { caller, byLink } = await callerOf(parts, exchange, readJson(body));
+      const { caller, byLink } = await callerSigningIn(parts, exchange, readJson(body));
       exchange.caller = caller;
       const secret = await sessionStore.start(caller, byLink, originOf(exchange));
       headers["Set-Cookie"] = cookie().set(secret);
@@ -90,7 +90,7 @@ export function sessionRoute(parts: Parts): Responder {
  * Returns the caller that signs in. Errors: `insecure_login`, `invalid_input`,
  * `login_link_invalid`, and those of `authenticate`.
  */
-async function callerOf(
+async function callerSigningIn(
   { services, options, authentication }: Parts,
   exchange: Exchange,
   body: unknown,
@@ -108,7 +108,7 @@ async function callerOf(
     ? await findLoginRootKey(services.db, services.now())
     : undefined;
   if (record === undefined) throw new Failure("login_link_invalid");
-  return { caller: judged(record, { nowMs: services.now }), byLink: true };
+  return { caller: callerOf(record, { nowMs: services.now }), byLink: true };
 }
 
 /** Returns the data of a response that describes a session. */

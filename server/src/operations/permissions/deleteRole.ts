@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isNameLikeId } from "../../domain/ids.ts";
+import { looksLikeIdOfAnother } from "../../domain/ids.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findRoleId, setRoleDeleted } from "../../storage/queries/roles.ts";
@@ -18,7 +18,7 @@ export const deleteRole = operation({
 
   async transact(input, { caller, tx, audit, evict }) {
     const id = await findRoleId(tx, caller.workspaceId, input.role);
-    if (id === undefined || isNameLikeId(input.role, "role", id)) throw new Failure("role_not_found");
+    if (id === undefined || looksLikeIdOfAnother(input.role, "role", id)) throw new Failure("role_not_found");
     await setRoleDeleted(tx, caller.workspaceId, id);
     audit("role.delete", id);
     evict(id);

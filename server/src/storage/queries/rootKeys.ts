@@ -1,5 +1,5 @@
 import type { Caller } from "../../domain/caller.ts";
-import { parseGiven } from "../../domain/permissionUrns.ts";
+import { parsePermission } from "../../domain/permissionUrns.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Flag, Schema, Tx } from "../schema.ts";
 import { contains } from "./search.ts";
@@ -54,7 +54,7 @@ type StoredPermissions = Pick<Schema["rootKeys"], "workspaceId" | "permissions" 
 function plainPermissionsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
   if (grants !== null) return parsePermissions(grants);
   return parsePermissions(permissions).flatMap((one) => {
-    const parsed = parseGiven(one, workspaceId, new Map());
+    const parsed = parsePermission(one, workspaceId, new Map());
     return "permissions" in parsed ? parsed.permissions : [];
   });
 }
