@@ -41,8 +41,8 @@ function asksForTraces(otel: Record<string, string>): boolean {
 function firstProblem(error: z.ZodError, environment: Record<string, string | undefined>): string {
   const [issue] = error.issues;
   const name = String(issue?.path[0]);
-  const value = mayQuote(name) ? ` (${JSON.stringify(environment[name])})` : "";
-  return `${name}${value}: ${issue?.message}.`;
+  const quoted = mayQuote(name) ? ` (${JSON.stringify(environment[name])})` : "";
+  return `${name}${quoted}: ${issue?.message}.`;
 }
 
 /**

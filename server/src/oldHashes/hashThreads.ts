@@ -22,8 +22,8 @@ export type HashThreads = {
 };
 
 /**
- * The maximum number of running and queued comparisons. Further comparisons would wait so long that their callers give
- * up.
+ * The maximum number of comparisons that run or are queued. More would wait so long that their
+ * callers give up.
  */
 const mostPending = 16;
 /**
@@ -76,8 +76,8 @@ export function hashThreads(count: number, onFailure: (place: string, message: s
 class Closed extends Error {}
 
 /**
- * Creates a pool that starts its threads when they are first needed. If no thread is free, a task is queued. A thread
- * that failed is replaced.
+ * Creates a pool of at most `count` threads. A thread is started when a comparison finds no free one; if all run, the
+ * comparison is queued. A thread that failed is replaced.
  */
 function threadPool(count: number) {
   const idle: Thread[] = [];
