@@ -22,8 +22,7 @@ export type HashThreads = {
 };
 
 /**
- * The maximum number of comparisons that run or are queued. More would wait so long that their
- * callers give up.
+ * The maximum number of comparisons that run or are queued. More would wait so long that their callers give up.
  */
 const mostPending = 16;
 /**
