@@ -125,7 +125,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
   },
   "sealing.ts": { rooms: ["config/"], types: ["services.ts"], node: true },
   "moving/": {
-    rooms: ["operations/shared/", "usage/", "upstream/", ...stored],
+    rooms: ["flaws.ts", "operations/shared/", "usage/", "upstream/", ...stored],
     types: ["services.ts", "storage/engines/usage.ts"],
     packages: ["zod", "kysely"],
     node: true,
