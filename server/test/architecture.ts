@@ -28,7 +28,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
   "log.ts": { node: true },
   "metrics.ts": {},
   "version.ts": {},
-  "config/": { rooms: ["domain/"], packages: ["zod"], node: true },
+  "config/": { rooms: ["flaws.ts", "domain/"], packages: ["zod"], node: true },
   "jsonSchema.ts": { packages: ["zod"] },
   "runtime.ts": { node: true },
   "stopSignals.ts": { node: true },
