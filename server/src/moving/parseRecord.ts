@@ -13,9 +13,14 @@ import {
 
 /**
  * Says why a document, or a line of it, cannot be read, and what to do. `parseRecord` and `parseHeader` omit the line
- * number and the full stop, which their callers add.
+ * number and the full stop, which their callers add (`ended`).
  */
 export class DocumentError extends Error {}
+
+/** Adds the full stop to a message that `parseRecord` or `parseHeader` threw, unless it ends with a question. */
+export function ended(message: string): string {
+  return message.endsWith("?") ? message : `${message}.`;
+}
 
 /** A valid record of one type. */
 export type Parsed = { [Type in RecordType]: { type: Type; fields: Fields<Type> } }[RecordType];
