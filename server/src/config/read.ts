@@ -47,8 +47,8 @@ function firstProblem(error: z.ZodError, environment: Record<string, string | un
   const [flaw] = issue === undefined ? [] : flawsOf(issue, source);
   if (flaw === undefined) return "The settings are not valid.";
   const name = flaw.location;
-  const value = mayQuote(name) ? ` (${JSON.stringify(environment[name])})` : "";
-  return `${sentenceOf({ ...flaw, location: `${name}${value}` })}.`;
+  const quoted = mayQuote(name) ? ` (${JSON.stringify(environment[name])})` : "";
+  return `${sentenceOf({ ...flaw, location: `${name}${quoted}` })}.`;
 }
 
 /**
