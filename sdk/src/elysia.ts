@@ -12,7 +12,10 @@ import { refusalResponse } from "./refusals.ts";
 /** The few members of Elysia's context that the hooks use, so that the hooks fit a route of any type. */
 type Incoming = { request: Request; set: { headers: Record<string, unknown> } };
 
-/** A hook. Its `keyOf(request)` returns the key of a request that passed this hook. */
+/**
+ * The hook from `requireKey`. Its `keyOf(request)` returns the key of a request that passed this hook, and throws a
+ * `LatchkeyError` for any other request.
+ */
 export type KeyHook<Key> = ((context: Incoming) => Promise<Response | undefined>) &
   Pick<Keyring<Key>, "keyOf">;
 

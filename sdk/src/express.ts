@@ -25,7 +25,10 @@ type Outgoing = {
   end(body: string): unknown;
 };
 
-/** Middleware. Its `keyOf(request)` returns the key of a request that passed this middleware. */
+/**
+ * The middleware from `requireKey`. Its `keyOf(request)` returns the key of a request that passed this middleware, and throws a
+ * `LatchkeyError` for any other request.
+ */
 export type KeyMiddleware<Key> = ((
   request: Incoming,
   response: Outgoing,

@@ -18,7 +18,10 @@ declare module "fastify" {
 type Incoming = { headers: Record<string, string | string[] | undefined>; verifiedKey?: VerifiedKey };
 type Outgoing = Pick<FastifyReply, "code" | "headers" | "send">;
 
-/** A hook. Its `keyOf(request)` returns the key of a request that passed this hook. */
+/**
+ * The hook from `requireKey`. Its `keyOf(request)` returns the key of a request that passed this hook, and throws a
+ * `LatchkeyError` for any other request.
+ */
 export type KeyHook<Key> = ((request: Incoming, reply: Outgoing) => Promise<unknown>) &
   Pick<Keyring<Key>, "keyOf">;
 

@@ -19,7 +19,10 @@ declare module "hono" {
 /** The type of a guarded route's `c.var`. */
 export type KeyVariables<Key> = { Variables: { verifiedKey: Key } };
 
-/** Middleware. Its `keyOf(c)` returns the key of a request that passed this middleware. */
+/**
+ * The middleware from `requireKey`. Its `keyOf(c)` returns the key of a request that passed this middleware, and throws a
+ * `LatchkeyError` for any other request.
+ */
 export type KeyMiddleware<Key> = MiddlewareHandler<KeyVariables<Key>> & Pick<Keyring<Key>, "keyOf">;
 
 /** Middleware for Hono. Only requests with a valid key pass; the route finds the key in `c.var.verifiedKey`. */

@@ -8,7 +8,10 @@ import type { Checked } from "./knownNames.ts";
 import { type PermissionOptions, permitting } from "./permitting.ts";
 import type { Refusal } from "./refusals.ts";
 
-/** Middleware. Its `keyOf(ctx)` returns the key of a request that passed this middleware. */
+/**
+ * The middleware from `requireKey`. Its `keyOf(ctx)` returns the key of a request that passed this middleware, and throws a
+ * `LatchkeyError` for any other request.
+ */
 export type KeyMiddleware<Key> = ((context: Context, next: Next) => Promise<void>) &
   Pick<Keyring<Key>, "keyOf">;
 

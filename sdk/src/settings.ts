@@ -73,7 +73,7 @@ export function readOptions(options: LatchkeyOptions, createTransport: Transport
   const rootKey = (options.rootKey ?? environment("LATCHKEY_ROOT_KEY") ?? "").trim();
   if (!/^[!-~]*$/.test(rootKey)) {
     throw new LatchkeyError(
-      "The root key in `rootKey` or LATCHKEY_ROOT_KEY contains a space or a character that is not visible ASCII. Copy the whole root key, and nothing else.",
+      "The root key in `rootKey` or LATCHKEY_ROOT_KEY contains a space or a character that is not visible ASCII. Copy only the root key.",
     );
   }
   const allowHttp = options.allowHttp ?? environment("LATCHKEY_ALLOW_HTTP") === "true";

@@ -110,9 +110,9 @@ describe("the packed package", () => {
     expect(gzipSync(bundle, { level: 9 }).length).toBeLessThanOrEqual(8000);
   });
 
-  test("weighs at most 1.4 MB installed and depends on nothing", async () => {
+  test("weighs at most 1.5 MB installed and depends on nothing", async () => {
     const installed = join(consumer, "node_modules/@latchkey/sdk");
-    expect(weight(installed)).toBeLessThanOrEqual(1_400_000);
+    expect(weight(installed)).toBeLessThanOrEqual(1_500_000);
     expect(readdirSync(join(consumer, "node_modules")).filter((name) => !name.startsWith("."))).toEqual([
       "@latchkey",
     ]);

@@ -256,7 +256,7 @@ function usageOf(config: Config, { nowMs, monotonicMs }: Surroundings, metrics: 
       eventsKeptMs: hours === undefined ? undefined : hours * 3_600_000,
     }),
     nowMs,
-    oldTime: steadyTime(nowMs, monotonicMs),
+    steadyTimeMs: steadyTime(nowMs, monotonicMs),
     flushMs: usageFlushMs,
   });
   const { dropped } = usage;
@@ -272,7 +272,7 @@ function usageOf(config: Config, { nowMs, monotonicMs }: Surroundings, metrics: 
   );
   metrics.counter(
     "latchkey_usage_tags_dropped_total",
-    "Tags that were left out of usage events, because their workspace sent too many characters of tags within half a second.",
+    "Tags that were left out of usage events, because their workspace sent more than 1,048,576 characters of tags within half a second.",
     () => dropped().tags,
   );
   metrics.counter(

@@ -81,7 +81,10 @@ function parserOf(schema: z.ZodType): Parser | undefined {
   return makers[def.type]?.(def, schema);
 }
 
-/** A parser that returns the value itself if it has the type and certainly passes all checks. */
+/**
+ * Returns a parser that returns the value itself if `hasType` holds and the value passes all checks, and `undecided`
+ * otherwise. Returns `undefined` if only Zod can do one of the checks.
+ */
 function whenCertain(hasType: Certain, checks: readonly Check[]): Parser | undefined {
   const passes = passesAll(checks);
   return passes && ((value) => (hasType(value) && passes(value) ? value : undecided));

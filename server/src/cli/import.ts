@@ -92,10 +92,11 @@ export async function openImport(file: string): Promise<OpenDocument> {
 }
 
 /**
- * Returns a function that takes an encrypted recoverable key from a document and encrypts it for this server. The
- * function returns null if the key is to be imported as not recoverable, and `undefined` if the key cannot be
- * decrypted. Errors: `CommandError` if this server does not have the recovery key of the document; `ConfigError` if the
- * file in `--old-recovery-key` has no recovery key.
+ * Returns a function that takes an encrypted recoverable key from a document and encrypts it for this server. With
+ * `--drop-sealed`, the function returns null: the key is imported as not recoverable. It returns `undefined` if the key
+ * cannot be decrypted. Errors: `CommandError` if neither flag is given and RECOVERY_KEY is not the document's recovery
+ * key, or if `--old-recovery-key` is given and RECOVERY_KEY is not set; `ConfigError` if the file in
+ * `--old-recovery-key` has no recovery key.
  */
 export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealing): ImportOptions["reseal"] {
   const { recovery, fingerprint } = sealing;

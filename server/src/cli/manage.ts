@@ -136,7 +136,8 @@ async function createRootKey(engine: Engine, words: string[]): Promise<string> {
   const apis = await findApisByKeyspace(engine.db, workspaceId, keyspacesIn(permissions));
   const plainPermissions = permissions.flatMap((one) => {
     const parsed = parseGiven(one, workspaceId, apis);
-    if ("flaw" in parsed) throw new UsageError(`${one} ${parsed.flaw.message}: ${parsed.flaw.fix}.`);
+    if ("flaw" in parsed)
+      throw new UsageError(`--permissions: ${one} ${parsed.flaw.message}: ${parsed.flaw.fix}.`);
     return parsed.permissions;
   });
   const expiresAtMs = expiry(options["expires"], nowMs);

@@ -65,7 +65,10 @@ export type Caller = {
   permissions: ReadonlySet<string>;
 };
 
-/** `*` does not include this permission, because it concerns all workspaces. Only the command line can give it. */
+/**
+ * `*` does not include this permission, because it concerns all workspaces. Only the command line
+ * can give it to a root key.
+ */
 export const serverPermission = "server.*.read_status";
 
 /** Whether the caller may do `action` with the resource that has this id. */

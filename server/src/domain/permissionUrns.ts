@@ -88,7 +88,7 @@ export function parseGiven(
 
 const malformed: UrnFlaw = {
   message: "is not a permission",
-  fix: "write a URN as `unkey:v1:<workspace>:<path>#<action>`",
+  fix: "write a URN as `unkey:v1:<workspace id>:<path>#<action>`, such as `unkey:v1:*:keyspaces/*#create_key`",
 };
 
 function unknownKeyspace(id: string): UrnFlaw {

@@ -21,7 +21,7 @@ export const callers = {
     type: "unkey/authentication/key_not_found",
     title: "Unauthorized",
     when: "No root key matches the bearer token. It may have been revoked, or it may be an ordinary API key.",
-    fix: "Use a root key. `latchkey root-key create` creates one.",
+    fix: "Use a root key of this server that has not been revoked. `latchkey root-key create` creates one.",
   },
   console_session_missing: {
     status: 401,

@@ -118,8 +118,8 @@ export const records = {
     status: 412,
     type: "unkey/application/precondition_failed",
     title: "Precondition Failed",
-    when: "The request needs something that is not set up. The detail names it.",
-    fix: "Set up what the detail names, or omit the field.",
+    when: "The request needs something that is not set up, not kept, not available in this mode, or has expired. The `detail` says what.",
+    fix: "Do what the `detail` says.",
   },
   protected_resource: {
     status: 412,

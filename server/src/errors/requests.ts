@@ -76,7 +76,7 @@ export const requests = {
     status: 422,
     type: "user/unprocessable_entity/idempotency_key_reused",
     title: "Unprocessable Entity",
-    when: "This Idempotency-Key was used with another body within the last 24 hours.",
+    when: "This operation was called with this Idempotency-Key and another body within the last 24 hours.",
     fix: "Use a new Idempotency-Key for each change. To repeat a request, send its Idempotency-Key with the same body.",
   },
 } as const satisfies Record<string, Row>;

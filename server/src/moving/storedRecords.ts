@@ -183,12 +183,21 @@ function read({ codecs, lists = {} }: Stored, row: Row, loaded: Record<string, M
     return { id, fields };
   } catch (error) {
     if (error instanceof DamagedColumn)
-      return { id, flaw: `its ${error.message} is not valid JSON in the database: set it to a new value` };
+      return {
+        id,
+        flaw: `its field ${error.field} is not valid JSON in the database: set the field to a new value`,
+      };
     throw error;
   }
 }
 
-class DamagedColumn extends Error {}
+class DamagedColumn extends Error {
+  readonly field: string;
+  constructor(field: string) {
+    super(`${field} is not valid JSON`);
+    this.field = field;
+  }
+}
 
 /** Converts stored values to fields. Errors: `DamagedColumn` if a text that should be JSON is not. */
 function decoded(row: Row, codecs: Readonly<Record<string, Codec>> = {}): RecordFields {

@@ -21,7 +21,10 @@ export type HashThreads = {
   close(): Promise<void>;
 };
 
-/** The maximum number of running and queued guesses. Further guesses would wait so long that their callers give up. */
+/**
+ * The maximum number of guesses (keys to compare with hashes) that run or are queued. More would wait so long that their
+ * callers give up.
+ */
 const mostPending = 16;
 /**
  * The maximum per place. An attacker who knows the start of one key cannot use up the comparisons of all other keys.
@@ -73,8 +76,8 @@ export function hashThreads(count: number, onFailure: (place: string, message: s
 class Closed extends Error {}
 
 /**
- * Creates a pool that starts its threads when they are first needed. If no thread is free, a guess is queued. A thread
- * that failed is replaced.
+ * Creates a pool of at most `count` threads. A thread is started when a guess finds no free one; if all run, the guess is
+ * queued. A thread that failed is replaced.
  */
 function threadPool(count: number) {
   const idle: Thread[] = [];

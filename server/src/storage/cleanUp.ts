@@ -83,14 +83,14 @@ async function chargeExpiredHolds(
 }
 
 /**
- * Runs the tasks every `everyMs` milliseconds, on one node at a time. `oldTime` returns the time by which the age of
+ * Runs the tasks every `everyMs` milliseconds, on one node at a time. `steadyTimeMs` returns the time by which the age of
  * rows is measured. It returns `undefined` if the clock was set and cannot be trusted yet; then nothing is deleted
  * because of its age. `report` is called if a task fails; the next round runs the task again. Returns a function that
  * stops the clean-up.
  */
 export function cleanUp(
   engine: Engine,
-  oldTime: () => number | undefined,
+  steadyTimeMs: () => number | undefined,
   report: (level: "warn", event: string, fields: { message: string }) => void,
   { always, byAge }: CleanUpTasks,
   everyMs = 60_000,
@@ -103,7 +103,7 @@ export function cleanUp(
   timer.unref();
 
   async function cleanAll(): Promise<void> {
-    const nowMs = oldTime();
+    const nowMs = steadyTimeMs();
     for (const task of always) await cleanOne(task);
     if (nowMs === undefined) return;
     for (const task of byAge) await cleanOne((tx, limit) => task(tx, nowMs, limit));

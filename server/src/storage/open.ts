@@ -70,7 +70,7 @@ async function refuseIncompleteCopy({ db }: Engine): Promise<void> {
   if (copy === undefined) return;
   throw new StorageError(
     "unavailable",
-    `The database is an incomplete copy of ${copy.other}, begun at ${new Date(copy.startedAtMs).toISOString()}. Wait until latchkey copy has finished. If it was interrupted, run it again: it copies everything again.`,
+    `The database is an incomplete copy of ${copy.other}, begun at ${new Date(copy.startedAtMs).toISOString()}. Wait until latchkey copy has finished. If it was interrupted, run it again: it starts from the beginning.`,
   );
 }
 

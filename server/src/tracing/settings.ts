@@ -73,7 +73,7 @@ export function tracingSettings(otel: Otel): {
 
 /** Functions that read one variable each. Messages quote the variable's value, unless it may contain a password. */
 function reader(otel: Otel, ignored: string[]) {
-  function refuse(name: string, why: string): void {
+  function ignore(name: string, why: string): void {
     const value = /ENDPOINT|HEADERS/.test(name) ? "" : ` (${JSON.stringify(otel[name])})`;
     ignored.push(`${name}${value} ${why}.`);
   }
@@ -84,7 +84,7 @@ function reader(otel: Otel, ignored: string[]) {
       const name = otel[own] === undefined ? "OTEL_EXPORTER_OTLP_ENDPOINT" : own;
       const text = otel[name] ?? "";
       if (!/^https?:\/\/./i.test(text) || !URL.canParse(text)) {
-        refuse(name, "is not an http:// or https:// address, so no traces are sent");
+        ignore(name, "is not an http:// or https:// address, so no traces are sent");
         return undefined;
       }
       return name === own ? text : `${text.replace(/\/$/, "")}/v1/traces`;
@@ -94,7 +94,7 @@ function reader(otel: Otel, ignored: string[]) {
       const text = otel[name];
       if (text === undefined) return fallback;
       if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-      refuse(name, `is not a whole number above 0, so ${fallback} is used`);
+      ignore(name, `is not a whole number above 0, so ${fallback} is used`);
       return fallback;
     },
 
@@ -102,7 +102,7 @@ function reader(otel: Otel, ignored: string[]) {
       const text = otel[name];
       if (text === undefined) return fallback;
       if (/^(0?\.\d+|0|1(\.0*)?)$/.test(text)) return Number(text);
-      refuse(name, `is not a number from 0 to 1, so ${fallback} is used`);
+      ignore(name, `is not a number from 0 to 1, so ${fallback} is used`);
       return fallback;
     },
 
@@ -110,7 +110,7 @@ function reader(otel: Otel, ignored: string[]) {
       const text = otel[name];
       if (text === undefined) return fallback;
       const found = known.find((one) => one === text.trim().toLowerCase());
-      if (found === undefined) refuse(name, `is not one of ${known.join(", ")}, so ${fallback} is used`);
+      if (found === undefined) ignore(name, `is not one of ${known.join(", ")}, so ${fallback} is used`);
       return found ?? fallback;
     },
 
@@ -123,7 +123,7 @@ function reader(otel: Otel, ignored: string[]) {
         const pairs = (otel[name] ?? "").split(",").filter((pair) => pair.trim() !== "");
         return Object.fromEntries(pairs.map(decodedPair));
       } catch {
-        refuse(name, "is not a comma-separated list of name=value pairs, so it is ignored");
+        ignore(name, "is not a comma-separated list of name=value pairs, so it is ignored");
         return {};
       }
     },
@@ -132,7 +132,7 @@ function reader(otel: Otel, ignored: string[]) {
       const name = "OTEL_PROPAGATORS";
       const names = (otel[name] ?? "tracecontext").split(",").map((one) => one.trim());
       if (names.some((one) => !propagators.includes(one))) {
-        refuse(name, "has unsupported propagators, which are ignored; only tracecontext is supported");
+        ignore(name, "has unsupported propagators, which are ignored; only tracecontext is supported");
       }
       return names;
     },

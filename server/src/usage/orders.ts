@@ -61,8 +61,8 @@ type Question =
  * events, and now and then deletes old rows. `save` stores all counts immediately. `touch` stores last uses of root
  * keys. The other kinds are queries.
  *
- * `lostUntilMs` is the time of the latest event that was dropped before it could be sent. `oldTimeMs` is the time from
- * which the thread computes the age of stored rows. If `oldTimeMs` is undefined, the thread moves and deletes no row
+ * `lostUntilMs` is the time of the latest event that was dropped before it could be sent. `steadyMs` is the time from
+ * which the thread computes the age of stored rows. If `steadyMs` is undefined, the thread moves and deletes no row
  * because of its age.
  */
 export type UsageOrder =
@@ -71,7 +71,7 @@ export type UsageOrder =
       text: string;
       lostUntilMs: number | undefined;
       nowMs: number;
-      oldTimeMs: number | undefined;
+      steadyMs: number | undefined;
     }
   | { kind: "save" }
   | { kind: "touch"; uses: LastUse[] }

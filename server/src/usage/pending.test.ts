@@ -170,7 +170,7 @@ describe("counts of many keys", () => {
         text: "",
         lostUntilMs: undefined,
         nowMs: t0,
-        oldTimeMs: undefined,
+        steadyMs: undefined,
       } as const;
       await ask<"add">(order);
       const afterOne = openFiles();

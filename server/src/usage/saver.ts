@@ -9,9 +9,12 @@ import { cellsOf, type Subject, takeCells, type tally } from "./tally.ts";
 const rowsPerFlush = 25_000;
 /** If this many counts wait in memory, they are saved at once. Fewer counts may wait for the next minute. */
 const mostPending = 250_000;
-/** Storing a key's last use takes as long as storing its counts, so last uses are stored less often. */
+/**
+ * Last uses are stored at most this often, less often than counts, because storing a key's last use takes as long as
+ * storing its counts.
+ */
 const usesEveryMs = 50_000;
-/** If more last uses than this are in memory, they are stored with the next cut. */
+/** If more last uses than this are in memory, they are stored sooner, with the next counts. */
 const maxUses = 200_000;
 
 type Tally = ReturnType<typeof tally>;

@@ -84,7 +84,7 @@ describe("a query for the most active keys", () => {
       },
       close: async () => undefined,
     };
-    const usage = collectUsage({ thread, nowMs: () => endMs, oldTime: () => undefined, flushMs: hour });
+    const usage = collectUsage({ thread, nowMs: () => endMs, steadyTimeMs: () => undefined, flushMs: hour });
     const event = {
       atMs: endMs,
       workspaceId: "ws_1",

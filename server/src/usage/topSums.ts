@@ -108,9 +108,9 @@ function windowCache(nowMs: () => number, mostBytes: number) {
 
   /**
    * Returns the window for a query: the latest window of its series that can move on to these hours or, if there is no
-   * such window, a new, empty window. Returns undefined if there are too many hours. Also returns undefined instead of
-   * a new window in two cases: within an hour after a window of the series did not fit into memory, and if `isRest` is
-   * set. If the rest of a query could start with a new window, the query might never finish.
+   * such window, a new, empty window. Returns undefined if there are too many hours. Returns undefined instead of a
+   * new window if a window of the series did not fit into memory within the last hour, and also if `isRest` is set: a
+   * query whose rest started with a new window might never finish.
    */
   function use(question: Question): Window | undefined {
     const { hours, isRest } = question;

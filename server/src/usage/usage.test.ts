@@ -53,7 +53,7 @@ function eventsOf(to: ReturnType<typeof thread>): (UsageEvent & { order: number 
 }
 
 const collect = (to: UsageThread) =>
-  collectUsage({ thread: to, nowMs: () => event.atMs, oldTime: () => undefined, flushMs: 3_600_000 });
+  collectUsage({ thread: to, nowMs: () => event.atMs, steadyTimeMs: () => undefined, flushMs: 3_600_000 });
 
 const cellsOf = (counted: ReturnType<typeof tally>) =>
   counted

@@ -54,7 +54,7 @@ type Options = {
    * returns the time from which the age of stored rows is computed; undefined while the clock may be wrong: then no row
    * is moved or deleted because of its age
    */
-  oldTime(): number | undefined;
+  steadyTimeMs(): number | undefined;
   /** how often events are sent to the thread, in milliseconds; a flush is skipped while the previous flush runs */
   flushMs: number;
 };
@@ -130,7 +130,7 @@ export function collectUsage(options: Options): Usage {
 }
 
 /** Sends recorded events to the thread. */
-function eventSender({ thread, nowMs, oldTime }: Options) {
+function eventSender({ thread, nowMs, steadyTimeMs }: Options) {
   const { record, take, lose, lost, lostTags } = recorder();
   let droppedByThread: Omit<Dropped, "tags"> = { events: 0, counts: 0, evicted: 0 };
   /** whether the thread has data to store; it stores only when it gets an order, so more orders must then follow */
@@ -143,7 +143,7 @@ function eventSender({ thread, nowMs, oldTime }: Options) {
       idleFlushes = count > 0 || isThreadWaiting ? 0 : idleFlushes + 1;
       if (idleFlushes % flushesPerUpkeep !== 0) return;
       try {
-        const order = { text, lostUntilMs, nowMs: nowMs(), oldTimeMs: oldTime() };
+        const order = { text, lostUntilMs, nowMs: nowMs(), steadyMs: steadyTimeMs() };
         const { isWaiting, ...dropped } = await thread.ask({ kind: "add", ...order });
         isThreadWaiting = isWaiting;
         droppedByThread = dropped;

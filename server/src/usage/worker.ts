@@ -95,7 +95,7 @@ async function follow(
   switch (order.kind) {
     case "add":
       await store(usage);
-      await maintain(usage, order.oldTimeMs, place);
+      await maintain(usage, order.steadyMs, place);
       return addResult();
     case "touch":
       await usage.transaction((tx) => setLastUses(tx, usesOf(order.uses)));
@@ -186,19 +186,19 @@ async function store(usage: UsageDatabase): Promise<void> {
 }
 
 /**
- * Moves and deletes old rows, and keeps usage within `maxBytes`. If `oldTimeMs` is undefined, no row is moved or
+ * Moves and deletes old rows, and keeps usage within `maxBytes`. If `steadyMs` is undefined, no row is moved or
  * deleted because of its age.
  */
 async function maintain(
   usage: UsageDatabase,
-  oldTimeMs: number | undefined,
+  steadyMs: number | undefined,
   { maxBytes, eventsKeptMs }: UsagePlace,
 ): Promise<void> {
   if (orders % ordersPerUpkeep !== 1) return;
   sums.forgetUnused();
-  if (oldTimeMs !== undefined) {
-    await moveOld(usage, oldTimeMs, sums.forget);
-    if (eventsKeptMs !== undefined) await deleteOldEvents(usage, oldTimeMs - eventsKeptMs);
+  if (steadyMs !== undefined) {
+    await moveOld(usage, steadyMs, sums.forget);
+    if (eventsKeptMs !== undefined) await deleteOldEvents(usage, steadyMs - eventsKeptMs);
   }
   evicted += await keepWithin(usage, maxBytes, sums.forget);
 }

@@ -21,9 +21,10 @@ const refusals: readonly [pattern: RegExp, sentence: string][] = [
     /HOSTNAME|ALTNAME/,
     "the certificate of Redis is for another host: use a host name in the address that the certificate contains",
   ],
+  [/CERT_HAS_EXPIRED/, "the certificate of Redis has expired: renew it"],
   [
     /CERT|TLS|SSL/,
-    "the certificate of Redis is not trusted: set NODE_EXTRA_CA_CERTS to the file of its certificate authority",
+    "the certificate of Redis is not trusted: set NODE_EXTRA_CA_CERTS to a file with the certificate of its authority",
   ],
 ];
 

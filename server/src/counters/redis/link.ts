@@ -25,7 +25,7 @@ type Options = {
   deadlineMs: number;
   /** the time in milliseconds by a clock that never goes back */
   monotonicMs(): number;
-  /** Called first on a new connection. If it throws, the link stays down. */
+  /** Called first on each new connection. The link is down until it has succeeded. */
   onConnect(ask: Ask): Promise<void>;
   /** Called each time when the link comes up, also the first time, before any other call is sent. */
   onUp(): void;

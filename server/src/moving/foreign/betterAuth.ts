@@ -145,7 +145,7 @@ function balanceOf(row: ForeignRow, sourceId: string, note: Reading["note"]): Ke
   const period = periodOf(intervalMs);
   if (period === undefined) {
     note(
-      `The key ${sourceId} is imported with ${remaining} credits but without its refill every ${intervalMs} ms: Latchkey can refill after 1 to 23 hours or 1 to 366 days.`,
+      `The key ${sourceId} is imported with ${remaining} credits but without its refill every ${intervalMs} ms: Latchkey can refill after 1 to 23 whole hours or 1 to 366 whole days.`,
     );
     return { remaining };
   }

@@ -1,5 +1,5 @@
 import type { DocumentRecord } from "../format.ts";
-import { DocumentError, type Entry, parseRecord } from "../parseRecord.ts";
+import { DocumentError, type Entry, ended, parseRecord } from "../parseRecord.ts";
 import type { Reading } from "./foreignRecords.ts";
 
 /**
@@ -21,7 +21,7 @@ export async function* entriesOf(
     } catch (error) {
       if (!(error instanceof DocumentError)) throw error;
       if ("id" in record) omitted.add(record.id);
-      note(`The ${record.type} ${nameOf(record)} is not imported: ${error.message}.`);
+      note(`The ${record.type} ${nameOf(record)} is not imported: ${ended(error.message)}`);
     }
   }
 }

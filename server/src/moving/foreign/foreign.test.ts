@@ -174,7 +174,7 @@ describe("LiteLLM", () => {
     await database.close();
     expect(createdIn(report)).toEqual({ api: 1, identity: 1, key: 3 });
     expect(report.notes).toEqual([
-      expect.stringContaining("The user bob@example.com is imported without an identity"),
+      expect.stringContaining("No identity is imported for the user bob@example.com"),
       expect.stringContaining("The key budget is imported without max_budget"),
     ]);
     const first = await verify("sk-plain-key-of-the-fixture");

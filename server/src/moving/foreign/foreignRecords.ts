@@ -129,7 +129,7 @@ export function identityOf(product: string, userId: string, reading: Reading): D
   const id = identityIdOf(product, userId, reading);
   if (id !== null) return { type: "identity", id, externalId: userId };
   reading.note(
-    `The user ${userId} is imported without an identity, and so are the user's keys: an external id must be 1 to 255 letters, digits, _ . and -.`,
+    `No identity is imported for the user ${userId}, and the user's keys are imported without one: an external id must be 1 to 255 letters, digits, _ . and -.`,
   );
   return undefined;
 }

@@ -92,7 +92,7 @@ function noteBudgets(row: ForeignRow, shown: string, note: Reading["note"]): voi
   const lost = notCarried.filter((name) => !isEmpty(row[name]));
   if (lost.length === 0) return;
   note(
-    `The key ${shown} is imported without ${lost.join(", ")}, which Latchkey does not have. Give the key quotas or credits instead, in whole units.`,
+    `The key ${shown} is imported without ${lost.join(", ")}, which Latchkey does not have. Give the key quotas or credits instead. They are whole numbers: count a budget in cents, for example.`,
   );
 }
 

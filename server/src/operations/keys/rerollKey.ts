@@ -64,7 +64,7 @@ function hasEnded({ expiresAtMs, reroll }: KeyDetails, nowMs: number): boolean {
   return expiresAtMs !== undefined && Math.max(nowMs, reroll?.atMs ?? nowMs) > expiresAtMs;
 }
 
-/** The expiry that a user gave the key, even if a reroll has replaced it by an earlier one. */
+/** The expiry that was set for the key, even if a reroll has replaced it by an earlier one. */
 function ownExpiry({ expiresAtMs, reroll }: KeyDetails): number | undefined {
   return reroll === undefined ? expiresAtMs : reroll.expiredAtMs;
 }

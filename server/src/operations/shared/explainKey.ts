@@ -35,7 +35,7 @@ export async function explainChecks(
   const sources = query === undefined ? [] : await listPermissionSources(context.db, key.workspaceId, key.id);
   const facts = { key, details, ip: requested.ip, query, sources, atMs };
   const stored = storedChecks
-    .filter(({ check }) => isSet(key, check))
+    .filter(({ check }) => applies(key, check))
     .map((one) => storedCheck(one, one.passes(key, atMs, requested.ip, query?.parsed), facts));
   const ratelimits = await explainRatelimits(context, key, requested, {
     atMs,
@@ -78,9 +78,10 @@ async function explainRatelimits(
 }
 
 /**
- * Whether the check applies to this key. The checks of IP addresses apply only if the api or the key has an IP list.
+ * Whether the check applies to this key. Each of the two checks of IP addresses applies only if its list is set: the
+ * api's or the key's.
  */
-function isSet(key: KeyRecord, check: (typeof storedChecks)[number]["check"]): boolean {
+function applies(key: KeyRecord, check: (typeof storedChecks)[number]["check"]): boolean {
   return (check !== "apiAddresses" && check !== "addresses") || key[check] !== undefined;
 }
 

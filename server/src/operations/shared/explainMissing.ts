@@ -101,12 +101,12 @@ export async function foundCheck(
 
 function oldHashCheck({ oldHashes }: RunContext, scheme: OldScheme | undefined): Check {
   const check = "found";
-  const why = `The key was imported with its ${scheme ?? "unknown"} hash, and waits for its first verification.`;
+  const why = `The key was imported with its ${scheme ?? "old"} hash, by which its first verification finds it.`;
   if (!scheme?.startsWith("hmac") || oldHashes.hasHmacSecret) return { check, passed: true, why };
   return {
     check,
     passed: false,
-    why: `${why} The server cannot recognize it without the secret of the HMAC.`,
+    why: `${why} That needs the secret of the HMAC, which this server does not have.`,
     fix: "Set IMPORTED_HMAC_SECRET or IMPORTED_HMAC_SECRET_FILE.",
   };
 }

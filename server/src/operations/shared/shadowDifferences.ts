@@ -12,7 +12,7 @@ export type Difference = {
   upstream: string | number | undefined;
 };
 
-/** What other requests have spent or counted decides which of these codes a verification gets. */
+/** Which of these codes a verification gets depends on what other requests have counted or spent. */
 const countedCodes: readonly string[] = ["VALID", "RATE_LIMITED", "USAGE_EXCEEDED"];
 
 /**

@@ -51,7 +51,10 @@ const List = z.core.$constructor("List", (list: z.ZodArray, def: z.core.$ZodArra
 
 const itemsPerSlice = 200;
 
-/** Validates the items, and yields after each slice of them. Returns Zod's payload with the result. */
+/**
+ * Validates the items in slices, and yields between two slices, so that the caller can let other requests run. Returns
+ * `payload` with the parsed items, or with the issues.
+ */
 function* parseSlices(
   items: readonly unknown[],
   element: z.core.SomeType,

@@ -71,8 +71,9 @@ type Find = () => Promise<KeyRecord | undefined>;
 type InTurn = (find: Find) => Promise<KeyRecord | undefined>;
 
 /**
- * Returns a function that runs one search after the other. Only a few comparisons with slow hashes may run or wait at a
- * time: if a batch started all of its searches at once, some would fail with `hashing_busy`.
+ * Returns a function that runs the searches by old hash that it is given, one after the other. Only a few comparisons
+ * with slow hashes may run or wait at a time: if a batch started all of its searches at once, some would fail with
+ * `hashing_busy`.
  */
 function oneAtATime(): InTurn {
   let last: Promise<unknown> = Promise.resolve();

@@ -81,7 +81,7 @@ export function watchChanges(
     const rows = hasChanged ? selectAfter.all(lastId) : [];
     // another process has just committed: read the count and the rows again at the next poll
     if (hasChanged && countCommits() !== commits) return;
-    const others = countOthers(commits, lastCommits, own.take());
+    const others = countOtherCommits(commits, lastCommits, own.take());
     [lastVersion, lastCommits, lastId] = [version, commits, rows.at(-1)?.id ?? lastId];
     // if only the version has changed, another process has emptied the write-ahead log
     if (!hasChanged || (others === 0 && rows.length === 0)) return;
@@ -99,7 +99,11 @@ export function watchChanges(
 }
 
 /** Returns how many of the commits since the last poll are of other processes, or undefined if that is unknown. */
-function countOthers(now: number | undefined, before: number | undefined, own: number): number | undefined {
+function countOtherCommits(
+  now: number | undefined,
+  before: number | undefined,
+  own: number,
+): number | undefined {
   if (now === undefined || before === undefined) return undefined;
   return (now - before - own) >>> 0; // unsigned, because the count of commits restarts at 0 after 2^32 - 1
 }

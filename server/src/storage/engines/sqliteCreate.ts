@@ -74,7 +74,7 @@ function refuseLeftovers(path: string): void {
   if (existsSync(`${path}.copying`)) {
     throw new StorageError(
       "unavailable",
-      `The database ${path} is missing, and ${path}.copying is an incomplete copy. Wait until latchkey copy has finished. If it was interrupted, run it again: it copies everything again.`,
+      `The database ${path} is missing, and ${path}.copying is an incomplete copy. Wait until latchkey copy has finished. If it was interrupted, run it again: it starts from the beginning.`,
     );
   }
   const left = leftovers.map((suffix) => path + suffix).filter((file) => sizeOf(file) > 0);

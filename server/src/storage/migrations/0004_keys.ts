@@ -1,8 +1,9 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Keys that were migrated from another system, and recoverable keys. A migrated key has a `pendingMigrationId` until
- * its first verification. `sealed` is the key itself, encrypted with the server's recovery key.
+ * Keys from another system, and recoverable keys. `pendingMigrationId` is set while a key from another system waits for
+ * its first verification, which gives us its SHA-256. `sealed` is the key itself, encrypted with the server's recovery
+ * key.
  */
 export const keys: Migration = {
   name: "0004_keys",
