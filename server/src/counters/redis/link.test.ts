@@ -54,7 +54,9 @@ test("an attempt that succeeds cancels the attempt that was scheduled, which wou
       },
       data(socket, bytes) {
         const calls = bytes.toString().match(/HELLO|EVALSHA/g) ?? [];
-        socket.write(calls.map((call) => (call === "HELLO" ? "%1\r\n$5\r\nproto\r\n:3\r\n" : "+OK\r\n")).join(""));
+        socket.write(
+          calls.map((call) => (call === "HELLO" ? "%1\r\n$5\r\nproto\r\n:3\r\n" : "+OK\r\n")).join(""),
+        );
       },
     },
   });
