@@ -126,7 +126,7 @@ describe("the program exits with code 1 and names in one sentence:", () => {
       [{ LATCHKEY_ROOT_KEY_FILE: "/no/such" }, 'LATCHKEY_ROOT_KEY_FILE ("/no/such"): '],
       [{ RECOVERY_KEY_FILE: folder }, `RECOVERY_KEY_FILE ("${folder}"): `],
       [{ TRUSTED_PROXIES: "10.0.0.0/99" }, "TRUSTED_PROXIES: 10.0.0.0/99 "],
-      [{ LOG_LEVEL: "loud" }, 'LOG_LEVEL ("loud"): '],
+      [{ LOG_LEVEL: "loud" }, 'LOG_LEVEL ("loud") is not one of the allowed values: use "debug" or "info" '],
     ] as const) {
       const sentence = await refused({ DATABASE_URL, ...env });
       expect(sentence).toStartWith(said);

@@ -25,7 +25,13 @@ export function RecentEvents({ filter, title = "Last events" }: { filter: Filter
     >
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="events" /> : null}
-      {data?.data.length === 0 ? <p className="soft">No events are stored.</p> : null}
+      {data?.data.length === 0 ? (
+        <p className="soft">
+          {data.pagination?.hasMore === true
+            ? "The latest events have none of these."
+            : "No events are stored."}
+        </p>
+      ) : null}
       {data === undefined || data.data.length === 0 ? null : <EventsTable events={data.data} />}
     </Card>
   );

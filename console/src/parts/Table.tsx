@@ -119,10 +119,11 @@ export function Empty<N extends OperationName>({ children, operation, input }: E
   );
 }
 
-export function NothingFound({ onClear }: { onClear(): void }) {
+/** `among`: what was searched, if that is only a part of the list. */
+export function NothingFound({ among, onClear }: { among?: string | undefined; onClear(): void }) {
   return (
     <div className="empty">
-      <p>Nothing matches these filters.</p>
+      <p>{among === undefined ? "Nothing" : `Nothing in ${among}`} matches these filters.</p>
       <button type="button" className="button" onClick={onClear}>
         Clear the filters
       </button>

@@ -186,6 +186,10 @@ test.each(["", "latchkey_root_…", "two keys"])(
     expect(await refused(`keys verifyKey --key x --root-key-file ${file}`, unused, CommandError)).toBe(
       `--root-key-file: ${file} does not contain a root key. Write only the root key to it.`,
     );
+    const besideDatabase = { ...unused, rootKey: undefined, rootKeyFile: file };
+    expect(await refused("keys verifyKey --key x", besideDatabase, CommandError)).toBe(
+      `${file} does not contain a root key. Write only the root key to it.`,
+    );
   },
 );
 

@@ -93,7 +93,10 @@ function parseReply(text: string, url: string, status: number): Reply {
 
 function rootKeyOf({ rootKey, rootKeyFile }: Target, { further }: Flags): string {
   const given = further["root-key-file"];
-  if (given !== undefined) return checked(readSource(given === "-" ? 0 : given, "--root-key-file"), given);
+  if (given !== undefined) {
+    const place = `--root-key-file: ${given === "-" ? "stdin" : given}`;
+    return checked(readSource(given === "-" ? 0 : given, "--root-key-file"), place);
+  }
   if (rootKey !== undefined) return rootKey;
   if (rootKeyFile !== undefined && existsSync(rootKeyFile)) return readKey(rootKeyFile);
   throw new CommandError(
@@ -101,20 +104,20 @@ function rootKeyOf({ rootKey, rootKeyFile }: Target, { further }: Flags): string
   );
 }
 
-/** Errors: `CommandError` if the content of `source` cannot be a root key, which `fetch` would not send. */
-function checked(content: string, source: string): string {
+/** Errors: `CommandError` if the content of `place` cannot be a root key, which `fetch` would not send. */
+function checked(content: string, place: string): string {
   const rootKey = content.trim();
   if (/^[!-~]+$/.test(rootKey)) return rootKey;
-  throw new CommandError(
-    `--root-key-file: ${source === "-" ? "stdin" : source} does not contain a root key. Write only the root key to it.`,
-  );
+  throw new CommandError(`${place} does not contain a root key. Write only the root key to it.`);
 }
 
 function readKey(file: string): string {
+  let content: string;
   try {
-    return readFileSync(file, "utf8").trim();
+    content = readFileSync(file, "utf8");
   } catch (error) {
     const { code } = error as { code?: string };
     throw new CommandError(`The root key in ${file} cannot be read (${code}). Set LATCHKEY_ROOT_KEY.`);
   }
+  return checked(content, file);
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { RecordType } from "../moving/format.ts";
-import type { Entry } from "../moving/parseRecord.ts";
+import { type Entry, ended } from "../moving/parseRecord.ts";
 import { readUnkey } from "../moving/unkey/read.ts";
 import { upstreamClient } from "../upstream/client.ts";
 import { CommandError, exitCodes, UsageError } from "./commandError.ts";
@@ -111,7 +111,7 @@ export async function importUnkey(
     namespaces,
     nowMs: target.now(),
     onFlaw(type: RecordType, id: string, reason: string) {
-      flaws.push(`${type} ${id}: ${reason}.`);
+      flaws.push(`${type} ${id}: ${ended(reason)}`);
     },
   });
   const options = { dryRun, replace, rootKeys: false, reseal: () => undefined, unit: "record" } as const;

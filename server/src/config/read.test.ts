@@ -127,6 +127,15 @@ describe("a wrong value is refused in one sentence that names the setting", () =
     expect(sentence).not.toContain("\n");
   });
 
+  test("that suggests the allowed values", () => {
+    expect(configRefusal(() => readConfig({ LOG_LEVEL: "INFO" }))).toBe(
+      'LOG_LEVEL ("INFO") is not one of the allowed values: did you mean "info"? use "debug" or "info" or "warn" or "error".',
+    );
+    expect(configRefusal(() => readConfig({ PORT: "http" }))).toBe(
+      'PORT ("http"): must be a whole number from 0 to 65535.',
+    );
+  });
+
   test("that never repeats a secret", () => {
     for (const [name, value] of [
       ["LATCHKEY_ROOT_KEY", "canary-too-short"],

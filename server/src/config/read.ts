@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { flawsOf, sentenceOf, type Wording } from "../flaws.ts";
 import { secretNames } from "./settings/forms.ts";
 import { type Config, ConfigError, settings } from "./settings.ts";
 import { mayQuote } from "./shown.ts";
@@ -38,11 +39,16 @@ function asksForTraces(otel: Record<string, string>): boolean {
   return exporters.split(",").some((one) => one.trim() === "otlp");
 }
 
+const wording: Wording = { root: "", verb: "write" };
+
 function firstProblem(error: z.ZodError, environment: Record<string, string | undefined>): string {
   const [issue] = error.issues;
-  const name = String(issue?.path[0]);
+  const source = { schema: settings, value: environment, wording };
+  const [flaw] = issue === undefined ? [] : flawsOf(issue, source);
+  if (flaw === undefined) return "The settings are not valid.";
+  const name = flaw.location;
   const quoted = mayQuote(name) ? ` (${JSON.stringify(environment[name])})` : "";
-  return `${name}${quoted}: ${issue?.message}.`;
+  return `${sentenceOf({ ...flaw, location: `${name}${quoted}` })}.`;
 }
 
 /**

@@ -1,7 +1,9 @@
 /** Tests who may reach the console, from which pages, and the headers of its responses. */
 import { describe, expect, test } from "bun:test";
 import { openBrowser } from "../../test/browser.ts";
-import { exchangeRaw } from "../../test/raw.ts";
+import { startTest } from "../../test/harness.ts";
+import { freePort } from "../../test/program.ts";
+import { exchangeRaw, openRaw } from "../../test/raw.ts";
 import { expectRefusal } from "../../test/refusal.ts";
 import { testServer } from "../../test/setUp.ts";
 
@@ -239,4 +241,22 @@ describe("with CONSOLE=on over plain HTTP", () => {
     const allowed = await openBrowser(allowing).session("POST", { rootKey: allowing.rootKey }, { Host });
     expect(allowed.status).toBe(200);
   });
+});
+
+test("logins that are refused because the bodies of others take too much memory count as overload refusals", async () => {
+  const address = `127.0.0.1:${await freePort()}`;
+  const server = await startTest({ config: { METRICS_ADDRESS: address } });
+  const refusals = async () => {
+    const text = await (await fetch(`http://${address}/metrics`)).text();
+    return /^latchkey_overload_refusals_total (\d+)$/m.exec(text)?.[1];
+  };
+  const head = ["POST /console/session HTTP/1.1", "Host: localhost", "Sec-Fetch-Site: same-origin"];
+  const begun = [...head, "Transfer-Encoding: chunked", "", "1000", "x".repeat(4_096), ""].join("\r\n");
+  const connections = await Promise.all(Array.from({ length: 65 }, () => openRaw(server.url)));
+  for (const connection of connections) connection.send(begun); // one more than there is memory for
+  const first = await Promise.race(connections.map((connection) => connection.reply()));
+  expect(first?.status).toBe(429);
+  expect(await refusals()).toBe("1");
+  for (const connection of connections) connection.destroy();
+  await server.stop();
 });

@@ -19,7 +19,7 @@ export function consoleRoutes(
 ): MoreRoutes | undefined {
   const { settings } = options;
   if (!hasConsole(settings)) return undefined;
-  return ({ exchanges, respondTo, authentication, port }) => {
+  return ({ exchanges, respondTo, authentication, reportOverload, port }) => {
     let made: SessionCookie | undefined;
     const cookie = () => {
       made ??= sessionCookie(isHttps(settings.publicUrl), port());
@@ -42,6 +42,7 @@ export function consoleRoutes(
         services,
         options,
         authentication,
+        reportOverload,
         sessionStore,
         cookie,
         admit,

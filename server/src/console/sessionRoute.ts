@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Caller } from "../domain/caller.ts";
 import { looksLikeRootKey } from "../domain/secrets.ts";
 import { Failure, invalid } from "../errors/failure.ts";
-import { bodyBudget } from "../http/admission.ts";
+import { bodyBudget, type OverloadReport } from "../http/admission.ts";
 import { type Authentication, authenticate, callerOf } from "../http/authenticate.ts";
 import { declaredLength, dropBody, readBody } from "../http/body.ts";
 import type { Exchange, Exchanges, Responder } from "../http/exchange.ts";
@@ -24,6 +24,7 @@ type Parts = {
   services: Services;
   options: ConsoleOptions;
   authentication: Authentication;
+  reportOverload: OverloadReport;
   sessionStore: Sessions;
   cookie(): SessionCookie;
   admit: Admit;
@@ -40,8 +41,8 @@ const login = z.strictObject({
  * `DELETE` signs out.
  */
 export function sessionRoute(parts: Parts): Responder {
-  const { exchanges, sessionStore, cookie, admit } = parts;
-  const bodies = bodyBudget(64 * maxBytes);
+  const { exchanges, reportOverload, sessionStore, cookie, admit } = parts;
+  const bodies = bodyBudget(64 * maxBytes, () => reportOverload("bodies"));
 
   async function respond(exchange: Exchange): Promise<unknown> {
     const { request, headers } = exchange;

@@ -5,6 +5,8 @@ import { memberPath } from "./location.ts";
 test.each([
   ["body", "meta", "body.meta"],
   ["body", "$a_1", "body.$a_1"],
+  ["", "meta", "meta"],
+  ["", "odd name", '["odd name"]'],
   ["body.ratelimits", 0, "body.ratelimits[0]"],
   ["body.ratelimits[0]", "limit", "body.ratelimits[0].limit"],
   ["body.meta", "odd name", 'body.meta["odd name"]'],

@@ -4,12 +4,13 @@ const MAX_NAME_UNITS = 100;
 
 /**
  * The instance path of one member or item below `parent`, as errors show it: `body.meta`, `body.ratelimits[0]`,
- * `body.meta["odd name"]`. Names beyond 100 UTF-16 units are cut and end in `…`.
+ * `body.meta["odd name"]`. A parent `""` adds nothing: `meta`. Names beyond 100 UTF-16 units are cut and end in `…`.
  */
 export function memberPath(parent: string, member: string | number): string {
   if (typeof member === "number") return `${parent}[${member}]`;
   const isPlain = member.length <= MAX_NAME_UNITS && PLAIN_NAME.test(member);
-  return isPlain ? `${parent}.${member}` : `${parent}[${quoted(member)}]`;
+  if (isPlain) return parent === "" ? member : `${parent}.${member}`;
+  return `${parent}[${quoted(member)}]`;
 }
 
 /** The name in quotes for a message, cut after 100 UTF-16 units. */

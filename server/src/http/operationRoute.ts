@@ -8,7 +8,7 @@ import type { Operation } from "../operation.ts";
 import { asFailure, type Result, run } from "../run.ts";
 import type { Services } from "../services.ts";
 import type { Access } from "./access.ts";
-import { bodyBudget, doors, kindOf, overloadReport, through } from "./admission.ts";
+import { bodyBudget, doors, kindOf, type OverloadReport, through } from "./admission.ts";
 import { type BodyTaker, declaredLength, dropBody, isSmall, readBody, takeSmall } from "./body.ts";
 import type { Exchange, Exchanges, Responder } from "./exchange.ts";
 import { checkHead } from "./head.ts";
@@ -40,10 +40,9 @@ export function operationRoutes(
   services: Services,
   options: OperationOptions,
   exchanges: Exchanges,
+  report: OverloadReport,
 ): OperationResponder {
-  const nowMs = () => performance.now();
-  const report = overloadReport({ ...options, nowMs });
-  const kinds = doors({ ...options, nowMs, report });
+  const kinds = doors({ ...options, nowMs: () => performance.now(), report });
   const bodies = bodyBudget(bodyBytes, () => report("bodies"));
   const withoutUpstream = services.upstream && { ...services, upstream: undefined };
   const shared = { services, withoutUpstream, limit: limitOf(services, options), bodies, ...exchanges };

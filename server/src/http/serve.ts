@@ -1,6 +1,7 @@
 import type { Operation } from "../operation.ts";
 import type { Services } from "../services.ts";
 import { rootKeyAccess } from "./access.ts";
+import { type OverloadReport, overloadReport } from "./admission.ts";
 import type { Authentication } from "./authenticate.ts";
 import type { ClientAddress } from "./clientAddress.ts";
 import { documentRoute } from "./documentRoute.ts";
@@ -21,6 +22,7 @@ export type MoreRoutes = (parts: {
   exchanges: Exchanges;
   respondTo: OperationResponder;
   authentication: Authentication;
+  reportOverload: OverloadReport;
   port(): number;
   publicUrl(): string;
 }) => Record<string, Responder>;
@@ -169,10 +171,9 @@ function routesOf(
   const errorTypeBase = () => `${publicUrl()}/errors/`;
   const plain = exchanges({ ...options, newRequestId, errorTypeBase, isDraining });
   const exchanging = tracing?.exchanges(plain) ?? plain;
-  const untraced = operationRoutes(services, options, {
-    ...exchanging,
-    open: running.calls.noting(exchanging.open),
-  });
+  const reportOverload = overloadReport({ ...options, nowMs: () => performance.now() });
+  const noted = { ...exchanging, open: running.calls.noting(exchanging.open) };
+  const untraced = operationRoutes(services, options, noted, reportOverload);
   const respondTo: OperationResponder = (operation, access) => {
     const respond = untraced(operation, access);
     return tracing?.traced(operation, publicUrl, respond) ?? respond;
@@ -184,7 +185,7 @@ function routesOf(
   return {
     routes: {
       ...Object.fromEntries(operations.map((one) => [`/v2/${one.name}`, respondTo(one, access)])),
-      ...options.more({ exchanges: exchanging, respondTo, authentication, port, publicUrl }),
+      ...options.more({ exchanges: exchanging, respondTo, authentication, reportOverload, port, publicUrl }),
       "/": get(({ request }) => frontPage(request.headers.get("accept"))),
       "/v2/liveness": get(({ requestId }) => liveness(requestId)),
       "/health/live": get(() => Response.json({ status: "ok" })),

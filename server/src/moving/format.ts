@@ -18,6 +18,8 @@ export const formatVersion = 1;
 /** The longest allowed line in bytes. The largest record that a server can store is far smaller. */
 export const maxLineBytes = 4 * 1024 * 1024;
 
+const notFingerprint = "must be null, unknown or a fingerprint of 16 hexadecimal digits";
+
 /** The first line of a document. */
 export const header = z.strictObject({
   format: z.literal("latchkey").describe("Always `latchkey`."),
@@ -33,10 +35,7 @@ export const header = z.strictObject({
     })
     .describe("The workspace that the records come from."),
   recoveryKey: z
-    .union(
-      [z.literal("unknown"), z.string().regex(/^[0-9a-f]{16}$/)],
-      "must be null, unknown or a fingerprint of 16 hexadecimal digits",
-    )
+    .union([z.literal("unknown"), z.string().regex(/^[0-9a-f]{16}$/, notFingerprint)], notFingerprint)
     .nullable()
     .describe(
       "The fingerprint of the recovery key under which recoverable keys are encrypted. null: there are no recoverable keys. `unknown`: there are some, but the recovery key was not set during the export.",
@@ -331,7 +330,7 @@ export const recordSchemas = {
     subjectId: storedId
       .optional()
       .describe("The id of the api, namespace, identity or key. Omitted: the workspace."),
-    day: z.iso.date().describe("The day in UTC, such as `2026-01-31`."),
+    day: z.iso.date("must be a day such as 2026-01-31").describe("The day in UTC, such as `2026-01-31`."),
     outcome: z.enum(outcomes).describe("The outcome of the verifications or decisions."),
     count: z
       .int()

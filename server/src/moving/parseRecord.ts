@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { closest } from "../domain/closest.ts";
+import { flawsOf, sentenceOf, type Wording } from "../flaws.ts";
 import {
   type Fields,
   formatVersion,
@@ -12,9 +13,14 @@ import {
 
 /**
  * Says why a document, or a line of it, cannot be read, and what to do. `parseRecord` and `parseHeader` omit the line
- * number and the full stop, which their callers add.
+ * number and the full stop, which their callers add (`ended`).
  */
 export class DocumentError extends Error {}
+
+/** Adds the full stop to a message that `parseRecord` or `parseHeader` threw, unless it ends with a question. */
+export function ended(message: string): string {
+  return message.endsWith("?") ? message : `${message}.`;
+}
 
 /** A valid record of one type. */
 export type Parsed = { [Type in RecordType]: { type: Type; fields: Fields<Type> } }[RecordType];
@@ -49,32 +55,12 @@ export function parseRecord(value: unknown): Parsed {
   return { type, fields: parse(recordSchemas[type as RecordType], fields) } as Parsed;
 }
 
+const wording: Wording = { root: "", verb: "write" };
+
 function parse<T extends z.ZodObject>(schema: T, value: unknown): z.output<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new DocumentError(
-    issue === undefined ? "the line is not valid" : flawOf(issue, Object.keys(schema.shape)),
-  );
-}
-
-/** Says what is wrong with which field. `fields` are the names of the fields that the record may have. */
-function flawOf({ path, message, ...issue }: z.core.$ZodIssue, fields: readonly string[]): string {
-  if (issue.code === "unrecognized_keys") {
-    const [name = ""] = issue.keys;
-    const near = path.length === 0 ? closest(name, fields) : undefined;
-    const hint = near === undefined ? "correct its name, or remove it" : `did you mean "${near}"?`;
-    return `${pathText([...path, name])} is not a known field: ${hint}`;
-  }
-  const place = pathText(path);
-  if (message.endsWith("received undefined")) return `${place} is missing: add it`;
-  return place === "" ? message : `${place}: ${message}`;
-}
-
-function pathText(path: readonly PropertyKey[]): string {
-  return path.reduce<string>(
-    (text, part) =>
-      typeof part === "number" ? `${text}[${part}]` : text === "" ? String(part) : `${text}.${String(part)}`,
-    "",
-  );
+  const [flaw] = issue === undefined ? [] : flawsOf(issue, { schema, value, wording });
+  throw new DocumentError(flaw === undefined ? "the line is not valid" : sentenceOf(flaw));
 }

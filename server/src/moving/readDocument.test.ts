@@ -67,11 +67,21 @@ test.each([
     `${header}\n${namespace("rlns_1")}\n${role}`,
     "Line 3: a record of the type role follows one of the type namespace",
   ],
-  ["an unknown field", `${header}\n${namespace("rlns_1", `,"x":1`)}`, `Line 2: `],
+  [
+    "an unknown field",
+    `${header}\n${namespace("rlns_1", `,"x":1`)}`,
+    "Line 2: x is not a known field: omit it; allowed fields: id, name, createdAtMs.",
+  ],
   ["deeply nested JSON", `${header}\n${"[".repeat(100_000)}`, "Line 2: the JSON is nested too deeply"],
   ["a list", `${header}\n[]`, "Line 2: type is not a known type of record"],
 ])("%s is refused with an error that names the line and says what to do", async (_, document, message) => {
   expect(await read(document, 50_000)).toContain(message);
+});
+
+test("an error that ends with a question has no full stop", async () => {
+  expect(await read(`${header}\n${namespace("rlns_1", `,"nam":1`)}`)).toBe(
+    'Line 2: nam is not a known field: did you mean "name"?',
+  );
 });
 
 test("text that is not UTF-8 is refused with the number of its line", async () => {

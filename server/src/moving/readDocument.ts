@@ -1,6 +1,6 @@
 import { nestsTooDeeply } from "../storage/queries/meta.ts";
 import { end, type Header, maxLineBytes, recordTypes } from "./format.ts";
-import { DocumentError, type Entry, parseHeader, parseRecord } from "./parseRecord.ts";
+import { DocumentError, type Entry, ended, parseHeader, parseRecord } from "./parseRecord.ts";
 
 /** A document whose header was read. `entries` reads the records, and can be iterated only once. */
 export type OpenDocument = { header: Header; entries: AsyncGenerator<Entry> };
@@ -81,7 +81,7 @@ function atLine<T>(line: number, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof DocumentError) throw new DocumentError(`Line ${line}: ${error.message}.`);
+    if (error instanceof DocumentError) throw new DocumentError(`Line ${line}: ${ended(error.message)}`);
     throw error;
   }
 }

@@ -48,7 +48,12 @@ export function Live() {
       <LiveFilters />
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="events" /> : null}
-      {data?.data.length === 0 ? <NothingFound onClear={clear} /> : null}
+      {data?.data.length === 0 ? (
+        <NothingFound
+          among={data.pagination?.hasMore === true ? "the latest events" : undefined}
+          onClear={clear}
+        />
+      ) : null}
       {data === undefined || data.data.length === 0 ? null : (
         <section className="table-frame" aria-label="Events">
           <EventsTable events={data.data} />

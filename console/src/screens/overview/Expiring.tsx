@@ -5,7 +5,7 @@ import { Card, Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { Time } from "../../parts/Time.tsx";
 
-/** The enabled keys that expire next, within 30 days. The server lists enabled keys that have expired before these. */
+/** The enabled keys that expire next, within 30 days. The server reads keys that have expired before these. */
 export function Expiring() {
   const nowMs = Math.floor(Date.now() / minuteMs) * minuteMs;
   const { data, error } = useOperation("keys.listKeys", {
@@ -29,7 +29,7 @@ export function Expiring() {
       {data !== undefined && ahead.length === 0 ? (
         <p className="soft">
           {data.pagination?.hasMore === true
-            ? "Too many enabled keys have expired to find those that expire next. Disable or delete expired keys."
+            ? "Too many keys have expired to find those that expire next. Delete expired keys."
             : "No enabled key expires in the next 30 days."}
         </p>
       ) : null}

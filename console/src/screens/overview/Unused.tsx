@@ -23,7 +23,11 @@ export function Unused() {
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="keys" /> : null}
       {data !== undefined && old.length === 0 ? (
-        <p className="soft">Every enabled key that is older than 90 days was used in the last 90 days.</p>
+        <p className="soft">
+          {data.data.length === 0 && data.pagination?.hasMore === true
+            ? "None of the oldest keys is unused. Use the list of all of them to search further."
+            : "Every enabled key that is older than 90 days was used in the last 90 days."}
+        </p>
       ) : null}
       <ul className="stack">
         {old.map(({ keyId, name, start, lastUsedAt }) => (

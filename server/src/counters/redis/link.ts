@@ -124,6 +124,7 @@ function retries(attempt: (withinMs: number) => Promise<void>) {
   let running: Promise<void> | undefined;
 
   function now(withinMs: number): Promise<void> {
+    clearTimeout(waiting); // otherwise a later attempt would replace the connection of this attempt
     running ??= attempt(withinMs).finally(() => {
       running = undefined;
     });

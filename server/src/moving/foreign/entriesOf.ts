@@ -1,10 +1,11 @@
 import type { DocumentRecord } from "../format.ts";
-import { DocumentError, type Entry, parseRecord } from "../parseRecord.ts";
+import { DocumentError, type Entry, ended, parseRecord } from "../parseRecord.ts";
 import type { Reading } from "./foreignRecords.ts";
 
 /**
  * Validates the records of another product. An invalid record is omitted, with a note. An invalid permission or role is
- * also omitted from the keys and roles that refer to it. The `line` of an entry is the number of the record.
+ * also omitted from the keys and roles that refer to it. The last use of an invalid key is omitted, too. The `line` of
+ * an entry is the number of the record.
  */
 export async function* entriesOf(
   records: AsyncIterable<DocumentRecord>,
@@ -13,15 +14,20 @@ export async function* entriesOf(
   let line = 0;
   const omitted = new Set<string>();
   for await (const record of records) {
+    if (isUseOf(omitted, record)) continue;
     line += 1;
     try {
       yield { ...parseRecord(withoutOmitted(record, omitted, note)), line };
     } catch (error) {
       if (!(error instanceof DocumentError)) throw error;
-      if (record.type === "permission" || record.type === "role") omitted.add(record.id);
-      note(`The ${record.type} ${nameOf(record)} is not imported: ${error.message}.`);
+      if ("id" in record) omitted.add(record.id);
+      note(`The ${record.type} ${nameOf(record)} is not imported: ${ended(error.message)}`);
     }
   }
+}
+
+function isUseOf(omitted: ReadonlySet<string>, record: DocumentRecord): boolean {
+  return record.type === "lastUse" && omitted.has(record.keyId);
 }
 
 /** What people recognize a record by: its name or external id, otherwise its id. */
