@@ -71,8 +71,9 @@ export type CreditsLeft = { remaining: number; owner: OwnerKind } | undefined;
 export type AccountTaken = { accountId: string; quota: string | undefined; taken: Taken };
 
 export type Charged = {
-  granted: boolean;
-  /** the accounts after the charge; unchanged if `granted` is false */
+  /** whether the accounts had enough, and were charged; if not, none of them was */
+  isCharged: boolean;
+  /** the accounts after the charge; unchanged if `isCharged` is false */
   accounts: readonly Account[];
   credits: CreditsLeft;
   quotas: readonly QuotaUse[];
@@ -192,12 +193,12 @@ export function charge(accounts: readonly Account[], cost: Cost, nowMs: number):
     const quotas = accounts.flatMap((account) =>
       concerned(account, cost).map(({ quota }) => useOf(account, quota, lacking.has(quota))),
     );
-    return { granted: false, accounts, credits: creditsLeft(accounts), quotas, taken: [] };
+    return { isCharged: false, accounts, credits: creditsLeft(accounts), quotas, taken: [] };
   }
   const charged = accounts.map((account) => chargeOne(account, cost, nowMs));
   const after = charged.map(({ account }) => account);
   return {
-    granted: true,
+    isCharged: true,
     accounts: after,
     credits: creditsLeft(after),
     quotas: charged.flatMap(({ quotas }) => quotas),
@@ -213,16 +214,16 @@ function chargeCredits(account: Account, unchanged: readonly Account[], units: n
   const { id, kind, credits, creditsEpoch } = account;
   const { remaining } = credits;
   const [quotas, taken] = [noQuotas, nothingTaken];
-  if (remaining === null) return { granted: true, accounts: unchanged, credits: undefined, quotas, taken };
+  if (remaining === null) return { isCharged: true, accounts: unchanged, credits: undefined, quotas, taken };
   if (remaining < units) {
-    return { granted: false, accounts: unchanged, credits: { remaining, owner: kind }, quotas, taken };
+    return { isCharged: false, accounts: unchanged, credits: { remaining, owner: kind }, quotas, taken };
   }
   if (units === 0)
-    return { granted: true, accounts: unchanged, credits: { remaining, owner: kind }, quotas, taken };
+    return { isCharged: true, accounts: unchanged, credits: { remaining, owner: kind }, quotas, taken };
   const left = remaining - units;
   const parts = [{ from: "limit" as const, units }];
   return {
-    granted: true,
+    isCharged: true,
     accounts: [{ ...account, credits: { ...credits, remaining: left } }],
     credits: { remaining: left, owner: kind },
     quotas,

@@ -89,16 +89,16 @@ const spends = fc
     });
   });
 
-type Spent = { granted: boolean; remaining: number } | "unlimited";
+type Spent = { isCharged: boolean; remaining: number } | "unlimited";
 
 /** Spends the costs one after the other from an account with this balance. Returns the last balance and each result. */
 function spendFrom(balance: Balance, costs: readonly { cost: number }[], nowMs: number) {
   const owner = { id: "key_1", workspaceId: "ws_1", kind: "key" as const };
   let account = accountAt({ ...owner, credits: balance, creditsEpoch: 0, quotas: [] }, nowMs);
   const spent = costs.map(({ cost }): Spent => {
-    const { accounts, granted, credits } = charge([account], creditsOnly(cost), nowMs);
+    const { accounts, isCharged, credits } = charge([account], creditsOnly(cost), nowMs);
     account = accounts[0] ?? account;
-    return credits === undefined ? "unlimited" : { granted, remaining: credits.remaining };
+    return credits === undefined ? "unlimited" : { isCharged, remaining: credits.remaining };
   });
   return { after: account.credits, spent };
 }
@@ -128,7 +128,7 @@ function spentOneByOne(
     const before = after.remaining ?? 0;
     const remaining = cost <= before ? before - cost : before;
     after = { ...after, remaining };
-    return { granted: cost <= before, remaining };
+    return { isCharged: cost <= before, remaining };
   });
   return { after, spent };
 }

@@ -139,7 +139,7 @@ test("the first time at which all needs are met is the first change of the accou
         ...account.quotas.flatMap(nextResetsMs),
       ];
       const times = [startMs, ...changes.sort((one, other) => one - other)];
-      const expected = times.find((ms) => charge([jump(account, returns, ms)], cost, ms).granted);
+      const expected = times.find((ms) => charge([jump(account, returns, ms)], cost, ms).isCharged);
       const needs = [[undefined, asked.credits] as const, ...named].map(([quota, cost]) => ({
         steps: outlook.steps(quota),
         cost,

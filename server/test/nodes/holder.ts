@@ -41,7 +41,7 @@ async function spendAll(index: number): Promise<number> {
       );
       continue;
     }
-    if (!(await take(subjectId, 1)).granted) return sum;
+    if (!(await take(subjectId, 1)).isCharged) return sum;
     sum += 1;
   }
 }
@@ -72,7 +72,7 @@ async function whenFree<T>(work: () => Promise<T>): Promise<T> {
 /** Creates a hold and returns its id, or `undefined` if it was refused. */
 async function hold(subjectId: string, units: number): Promise<string | undefined> {
   const id = makeId("hold", nowMs);
-  const { granted } = await take(subjectId, units, {
+  const { isCharged } = await take(subjectId, units, {
     id,
     keyId: undefined,
     apiId: undefined,
@@ -82,7 +82,7 @@ async function hold(subjectId: string, units: number): Promise<string | undefine
     requestId: "req_1",
     tags: [],
   });
-  return granted ? id : undefined;
+  return isCharged ? id : undefined;
 }
 
 async function end(id: string, how: HoldEnd): Promise<number> {

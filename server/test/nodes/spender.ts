@@ -32,6 +32,6 @@ console.log(granted.reduce((sum, one) => sum + one, 0));
 async function spendAll(cost: number): Promise<number> {
   for (let sum = 0; ; sum += cost) {
     const spent = await spend({ workspaceId, subjectId, identityId: undefined, cost: creditsOnly(cost) });
-    if (spent.credits === undefined || !spent.granted) return sum;
+    if (spent.credits === undefined || !spent.isCharged) return sum;
   }
 }

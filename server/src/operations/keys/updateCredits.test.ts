@@ -39,7 +39,7 @@ describe.each(engines)("on $name,", (engine) => {
           const spend = { workspaceId: space.id, subjectId: keyId, identityId: undefined, cost };
           const newId = () => server.services.newId("mov");
           expect(await spendAll(tx, [spend], () => clock.nowMs, newId)).toMatchObject([
-            { granted: true, credits: { remaining: 2 } },
+            { isCharged: true, credits: { remaining: 2 } },
           ]);
         },
       });

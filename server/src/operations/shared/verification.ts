@@ -152,9 +152,9 @@ export async function afterSpending(
   counted: Counted | undefined,
 ): Promise<Outcome> {
   try {
-    const { credits, quotas, granted, unknownQuota: unknown, holdExpiresAtMs } = await spending;
+    const { credits, quotas, isCharged, unknownQuota: unknown, holdExpiresAtMs } = await spending;
     if (unknown !== undefined) throw unknownQuota("body.quotas", unknown, "key");
-    if (granted) {
+    if (isCharged) {
       const held = heldBy(hold, cost, holdExpiresAtMs);
       const isHeld = hold !== undefined && hold.quota === undefined; // held credits count as spent when settled
       const spent = isHeld || credits === undefined ? 0 : cost.credits;

@@ -63,7 +63,7 @@ async function independentCount(context: RunContext, rest: readonly Judged[]): P
     if (limitsOf(one) === undefined) continue;
     const accounts = ownersOf(spenderOf(one.key)).flatMap(({ id }) => known.get(id) ?? []);
     const charged = charge(accounts, one.requested.cost, context.now());
-    if (!charged.granted && shared.has(one)) return index + 1;
+    if (!charged.isCharged && shared.has(one)) return index + 1;
     for (const account of charged.accounts) known.set(account.id, account);
   }
   return rest.length;

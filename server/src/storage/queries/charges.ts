@@ -41,7 +41,7 @@ export type HoldRequest = {
   tags: readonly string[];
 };
 
-export type Spent = Pick<Charged, "granted" | "credits" | "quotas"> & {
+export type Spent = Pick<Charged, "isCharged" | "credits" | "quotas"> & {
   /** a quota that the request names, but neither the key nor its identity has; if set, nothing was spent */
   unknownQuota: string | undefined;
   /** when the hold expires; undefined if no hold was created */
@@ -66,11 +66,11 @@ export async function spendAll(
     const cost = unknownQuota === undefined ? spend.cost : nothing;
     const charged = charge(accounts, cost, book.nowMs);
     const { credits, quotas } = charged;
-    const granted = charged.granted && unknownQuota === undefined;
-    if (granted) bookCharge(book, accounts, charged);
-    const hold = granted ? holdOf(spend, charged, book.nowMs) : undefined;
+    const isCharged = charged.isCharged && unknownQuota === undefined;
+    if (isCharged) bookCharge(book, accounts, charged);
+    const hold = isCharged ? holdOf(spend, charged, book.nowMs) : undefined;
     if (hold !== undefined) holds.push(insertHold(tx, hold.row, hold.parts));
-    return { granted, credits, quotas, unknownQuota, holdExpiresAtMs: hold?.row.expiresAtMs, hold };
+    return { isCharged, credits, quotas, unknownQuota, holdExpiresAtMs: hold?.row.expiresAtMs, hold };
   });
   await Promise.all([...holds, saveAccounts(tx, book, newId)]);
   await Promise.all(
