@@ -1,5 +1,5 @@
 import { LatchkeyError } from "./errors.ts";
-import { evaluatePermissionQuery, parsePermissionQuery, prepareGranted } from "./permissionQuery.gen.ts";
+import { evaluatePermissionQuery, parsePermissionQuery, prepareHeld } from "./permissionQuery.gen.ts";
 
 /**
  * Whether a verified key has permissions, by the same rules as on the server. `permissions` is a query such as
@@ -11,7 +11,7 @@ export function hasPermission(
   permissions: string,
 ): boolean {
   const parsed = parsePermissionQuery(permissions);
-  if ("query" in parsed) return evaluatePermissionQuery(parsed.query, prepareGranted(key.permissions ?? []));
+  if ("query" in parsed) return evaluatePermissionQuery(parsed.query, prepareHeld(key.permissions ?? []));
   const { position, message } = parsed.error;
   throw new LatchkeyError(`Position ${position} of the permissions query: ${message}.`);
 }

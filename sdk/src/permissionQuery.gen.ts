@@ -9,7 +9,7 @@ export type PermissionQuery =
 export type PermissionQueryError = { position: number; message: string; fix: string };
 
 /** A key's permissions, prepared for evaluating many queries. */
-export type GrantedPermissions = {
+export type HeldPermissions = {
   everything: boolean;
   exact: ReadonlySet<string>;
   patterns: readonly Pattern[];
@@ -51,14 +51,14 @@ export function parsePermissionQuery(text: string): Parsed<{ query: PermissionQu
 }
 
 /** Whether the key's permissions satisfy the query. */
-export function evaluatePermissionQuery(query: PermissionQuery, granted: GrantedPermissions): boolean {
+export function evaluatePermissionQuery(query: PermissionQuery, held: HeldPermissions): boolean {
   switch (query.kind) {
     case "permission":
-      return covers(granted, query.permission);
+      return covers(held, query.permission);
     case "all":
-      return query.of.every((part) => evaluatePermissionQuery(part, granted));
+      return query.of.every((part) => evaluatePermissionQuery(part, held));
     case "any":
-      return query.of.some((part) => evaluatePermissionQuery(part, granted));
+      return query.of.some((part) => evaluatePermissionQuery(part, held));
   }
 }
 
@@ -67,7 +67,7 @@ export function evaluatePermissionQuery(query: PermissionQuery, granted: Granted
  * covers one or more segments, and a `*` elsewhere exactly one segment. No wildcard covers an empty segment. A `*` that
  * is only a part of a segment is an ordinary character.
  */
-export function prepareGranted(slugs: readonly string[]): GrantedPermissions {
+export function prepareHeld(slugs: readonly string[]): HeldPermissions {
   return {
     everything: slugs.includes("*"),
     exact: new Set(slugs),
@@ -81,7 +81,7 @@ function toPattern(slug: string): Pattern {
   return { segments: isOpen ? segments.slice(0, -1) : segments, isOpen };
 }
 
-function covers({ everything, exact, patterns }: GrantedPermissions, permission: string): boolean {
+function covers({ everything, exact, patterns }: HeldPermissions, permission: string): boolean {
   if (everything || exact.has(permission)) return true;
   const asked = permission.split(".");
   return patterns.some((pattern) => matches(pattern, asked));

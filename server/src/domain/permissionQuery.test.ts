@@ -5,7 +5,7 @@ import {
   type PermissionQuery,
   type PermissionQueryError,
   parsePermissionQuery,
-  prepareGranted,
+  prepareHeld,
 } from "./permissionQuery.ts";
 
 function queryOf(text: string): PermissionQuery {
@@ -20,7 +20,7 @@ function errorOf(text: string): PermissionQueryError | undefined {
 }
 
 function allows(text: string, ...slugs: string[]): boolean {
-  return evaluatePermissionQuery(queryOf(text), prepareGranted(slugs));
+  return evaluatePermissionQuery(queryOf(text), prepareHeld(slugs));
 }
 
 describe("the language", () => {
@@ -175,8 +175,8 @@ describe("a permission of a key", () => {
     ["documents.a.read", "documents.*.read", false],
     ["a+.*", "aa.b", false],
   ])("%s covers %s: %p", (slug, asked, expected) => {
-    const granted = prepareGranted([slug]);
-    expect(evaluatePermissionQuery({ kind: "permission", permission: asked }, granted)).toBe(expected);
+    const held = prepareHeld([slug]);
+    expect(evaluatePermissionQuery({ kind: "permission", permission: asked }, held)).toBe(expected);
   });
 
   test("covers the same next to other permissions as alone", () => {
@@ -191,11 +191,9 @@ describe("a permission of a key", () => {
     const coveredBoth = { true: 0, false: 0 };
     fc.assert(
       fc.property(fc.array(slug, { maxLength: 3 }), slug, (slugs, permission) => {
-        const expected = slugs.some(
-          (granted) => granted === permission || patternOf(granted).test(permission),
-        );
-        const granted = prepareGranted(slugs);
-        expect(evaluatePermissionQuery({ kind: "permission", permission }, granted)).toBe(expected);
+        const expected = slugs.some((held) => held === permission || patternOf(held).test(permission));
+        const held = prepareHeld(slugs);
+        expect(evaluatePermissionQuery({ kind: "permission", permission }, held)).toBe(expected);
         coveredBoth[`${expected}`] += 1;
       }),
       { numRuns: 3000 },
@@ -203,17 +201,17 @@ describe("a permission of a key", () => {
     expect(Math.min(coveredBoth.true, coveredBoth.false)).toBeGreaterThan(100);
   });
 
-  function patternOf(granted: string): RegExp {
-    if (granted === "*") return /^/;
-    const isOpen = granted.endsWith(".*");
-    const segments = (isOpen ? granted.slice(0, -2) : granted).split(".");
+  function patternOf(held: string): RegExp {
+    if (held === "*") return /^/;
+    const isOpen = held.endsWith(".*");
+    const segments = (isOpen ? held.slice(0, -2) : held).split(".");
     const parts = segments.map((one) => (one === "*" ? "[^.]+" : one.replaceAll("*", "\\*")));
     return new RegExp(`^${parts.join("\\.")}${isOpen ? "(\\.[^.]+)+" : ""}$`);
   }
 });
 
 /** A simple implementation to compare with: it reads recursively, evaluates at once, and throws an error's position. */
-function referenceResult(text: string, granted: ReadonlySet<string>): boolean | number {
+function referenceResult(text: string, held: ReadonlySet<string>): boolean | number {
   const tokens = [...text.matchAll(/[\w.*:/-]+|[()&]/g)].map(({ 0: token, index }) => ({ token, index }));
   let next = 0;
   const peek = () => tokens[next]?.token.toLowerCase();
@@ -240,7 +238,7 @@ function referenceResult(text: string, granted: ReadonlySet<string>): boolean | 
     const word = peek();
     if (token === undefined || word === undefined || ["and", "or", ")", "&"].includes(word)) fail(where());
     next += 1;
-    if (word !== "(") return granted.has(token.token);
+    if (word !== "(") return held.has(token.token);
     const result = readOr();
     if (peek() === undefined) fail(token.index);
     if (peek() !== ")") fail(where());
@@ -284,13 +282,11 @@ test("for any sequence of tokens, the result or the position of the error is tha
   const slugs = fc.subarray(["a", "b", "c", "a.b"]);
   const seen = { true: 0, false: 0, number: 0 };
   fc.assert(
-    fc.property(fc.oneof(expression, soup), slugs, (text, granted) => {
-      const expected = referenceResult(text, new Set(granted));
+    fc.property(fc.oneof(expression, soup), slugs, (text, held) => {
+      const expected = referenceResult(text, new Set(held));
       const parsed = parsePermissionQuery(text);
       const found =
-        "error" in parsed
-          ? parsed.error.position
-          : evaluatePermissionQuery(parsed.query, prepareGranted(granted));
+        "error" in parsed ? parsed.error.position : evaluatePermissionQuery(parsed.query, prepareHeld(held));
       expect(found).toBe(expected);
       if (typeof expected === "number") seen.number += 1;
       else seen[`${expected}`] += 1;

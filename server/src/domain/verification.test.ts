@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { prepareGranted } from "./permissionQuery.ts";
+import { prepareHeld } from "./permissionQuery.ts";
 import { judgeKey } from "./verification.ts";
 
 const nowMs = 1_800_000_000_000;
@@ -22,13 +22,13 @@ test.each([
   ({ verdict, ...key }) => {
     const anywhere = { apiAddresses: undefined, addresses: undefined };
     expect(
-      judgeKey({ ...key, ...anywhere, granted: prepareGranted([]) }, nowMs, undefined, {
+      judgeKey({ ...key, ...anywhere, heldPermissions: prepareHeld([]) }, nowMs, undefined, {
         kind: "permission",
         permission: "a",
       }),
     ).toBe(verdict ?? "INSUFFICIENT_PERMISSIONS");
     expect(
-      judgeKey({ ...key, ...anywhere, granted: prepareGranted(["a"]) }, nowMs, undefined, undefined),
+      judgeKey({ ...key, ...anywhere, heldPermissions: prepareHeld(["a"]) }, nowMs, undefined, undefined),
     ).toBe(verdict);
   },
 );

@@ -1,5 +1,5 @@
 import { type Address, type AddressRange, isWithin } from "./ipAddress.ts";
-import { evaluatePermissionQuery, type GrantedPermissions, type PermissionQuery } from "./permissionQuery.ts";
+import { evaluatePermissionQuery, type HeldPermissions, type PermissionQuery } from "./permissionQuery.ts";
 import type { PreparedLimits, StoredRatelimit } from "./ratelimits.ts";
 
 /** The user or organization behind a key. `meta` is parsed JSON. */
@@ -41,7 +41,7 @@ export type KeyRecord = {
   addresses: readonly AddressRange[] | undefined;
   /** the permissions that the key has directly or through roles, each once, sorted */
   permissions: string[];
-  granted: GrantedPermissions;
+  heldPermissions: HeldPermissions;
   roles: string[];
   ratelimits: readonly StoredRatelimit[];
   identity: IdentityRecord | undefined;
@@ -62,7 +62,7 @@ export function isInKeyspaces(
 
 type Stored = Pick<
   KeyRecord,
-  "workspaceEnabled" | "enabled" | "expiresAtMs" | "apiAddresses" | "addresses" | "granted"
+  "workspaceEnabled" | "enabled" | "expiresAtMs" | "apiAddresses" | "addresses" | "heldPermissions"
 >;
 
 /** `code`: the outcome of a verification if this is the first check that fails. */
@@ -86,7 +86,8 @@ export const storedChecks = [
   {
     check: "permissions",
     code: "INSUFFICIENT_PERMISSIONS",
-    passes: (key, _now, _ip, query) => query === undefined || evaluatePermissionQuery(query, key.granted),
+    passes: (key, _now, _ip, query) =>
+      query === undefined || evaluatePermissionQuery(query, key.heldPermissions),
   },
 ] as const satisfies StoredCheck[];
 

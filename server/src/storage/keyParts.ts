@@ -1,5 +1,5 @@
 import type { AddressRange } from "../domain/ipAddress.ts";
-import type { GrantedPermissions } from "../domain/permissionQuery.ts";
+import type { HeldPermissions } from "../domain/permissionQuery.ts";
 import type { PreparedLimits } from "../domain/ratelimits.ts";
 import type { IdentityRecord, KeyRecord } from "../domain/verification.ts";
 import type { ChangeLog } from "./changeLog.ts";
@@ -33,7 +33,7 @@ export type Access = {
   ids: readonly string[];
   /** the slugs of the permissions, direct and through roles, each once and in byte order */
   permissions: string[];
-  granted: GrantedPermissions;
+  heldPermissions: HeldPermissions;
   /** the names of the roles, in byte order */
   roles: string[];
 };
@@ -85,10 +85,10 @@ export function openKeyParts(changes: ChangeLog, isCurrent: () => boolean): KeyP
     identities,
     access,
     bytes: () => all.reduce((sum, { bytes }) => sum + bytes(), 0),
-    release({ workspaceId, api, identity, access: granted }) {
+    release({ workspaceId, api, identity, access: keyAccess }) {
       apis.release(workspaceId, api.id, api);
       if (identity !== undefined) identities.release(workspaceId, identity.id, identity);
-      access.release(workspaceId, granted.name, granted);
+      access.release(workspaceId, keyAccess.name, keyAccess);
     },
     clear() {
       for (const { clear } of all) clear();

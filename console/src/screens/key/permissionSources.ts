@@ -39,7 +39,7 @@ async function readSources({ keyId, permissions = [] }: Key, signal: AbortSignal
         checks.find(({ passed }) => !passed)?.why ??
           "The server did not say what gives the key its permissions.",
       );
-    // a granted wildcard is listed for every query that it covers, so it is taken only from its own query
+    // a wildcard that the key holds is listed for every query that it covers, so it is taken only from its own query
     sources.push(...check.granted.filter(({ slug }) => slugs.includes(slug)));
   }
   return sources;

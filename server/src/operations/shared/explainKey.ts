@@ -1,5 +1,5 @@
 import { itemAt } from "../../domain/itemAt.ts";
-import { prepareGranted } from "../../domain/permissionQuery.ts";
+import { prepareHeld } from "../../domain/permissionQuery.ts";
 import { planRatelimits, prepareLimits } from "../../domain/ratelimits.ts";
 import { type KeyRecord, storedChecks } from "../../domain/verification.ts";
 import type { RunContext } from "../../operation.ts";
@@ -138,7 +138,7 @@ function recordOf(details: KeyDetails): KeyRecord {
     ...details,
     apiAddresses: rangesOf(details.apiIpAllowList),
     addresses: rangesOf(details.ipAllowList),
-    granted: prepareGranted(permissions),
+    heldPermissions: prepareHeld(permissions),
     limits: prepareLimits(details),
     // not used: an explanation reads the accounts in any case
     hasAccount: false,

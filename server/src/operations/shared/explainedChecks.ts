@@ -1,10 +1,6 @@
 import type { Peeked } from "../../counters/counters.ts";
 import { type Address, addressText } from "../../domain/ipAddress.ts";
-import {
-  evaluatePermissionQuery,
-  type PermissionQuery,
-  prepareGranted,
-} from "../../domain/permissionQuery.ts";
+import { evaluatePermissionQuery, type PermissionQuery, prepareHeld } from "../../domain/permissionQuery.ts";
 import {
   judgeParts,
   missingPermissions,
@@ -117,11 +113,11 @@ function permissionsCheck({ key, query, sources }: Stored, passed: boolean): Che
     .filter(({ slug }) => coversAny(slug, asked))
     .slice(0, mostGranted)
     .map(({ slug, role }) => ({ slug, via: role === undefined ? "direct" : `role:${role}` }));
-  const parts = judgeParts(query.parsed, key.granted);
-  const missing = missingPermissions(query.parsed, key.granted);
+  const parts = judgeParts(query.parsed, key.heldPermissions);
+  const missing = missingPermissions(query.parsed, key.heldPermissions);
   const facts = { check, passed, query: query.text, missing, granted, parts } as const;
   if (passed) return { ...facts, why: `The key satisfies ${query.text}.` };
-  const needed = neededPermissions(query.parsed, key.granted);
+  const needed = neededPermissions(query.parsed, key.heldPermissions);
   return {
     ...facts,
     why: `The key lacks ${needed}.`,
@@ -130,8 +126,8 @@ function permissionsCheck({ key, query, sources }: Stored, passed: boolean): Che
 }
 
 function coversAny(slug: string, asked: readonly string[]): boolean {
-  const granted = prepareGranted([slug]);
-  return asked.some((permission) => evaluatePermissionQuery({ kind: "permission", permission }, granted));
+  const held = prepareHeld([slug]);
+  return asked.some((permission) => evaluatePermissionQuery({ kind: "permission", permission }, held));
 }
 
 /** Explains a rate limit. `peeked` is the state of its window, which was read without counting. */

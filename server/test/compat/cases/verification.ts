@@ -80,7 +80,7 @@ async function wholeVerification(server: TestServer): Promise<Success> {
     ratelimits: [{ name: "own", limit: 10, duration: 60_000, autoApply: false }],
   });
   const state = { id: id("rl"), reset: server.clock.nowMs + 60_000, duration: 60_000, exceeded: false };
-  const granted = [permission, ...role.permissions.map(({ slug }) => slug)].sort();
+  const held = [permission, ...role.permissions.map(({ slug }) => slug)].sort();
   return {
     input: {
       key,
@@ -99,7 +99,7 @@ async function wholeVerification(server: TestServer): Promise<Success> {
       expires,
       enabled: true,
       credits: 97,
-      permissions: granted,
+      permissions: held,
       roles: [role.name],
       identity: whole,
       ratelimits: [

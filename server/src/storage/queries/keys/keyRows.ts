@@ -1,4 +1,4 @@
-import { prepareGranted } from "../../../domain/permissionQuery.ts";
+import { prepareHeld } from "../../../domain/permissionQuery.ts";
 import { type PreparedLimits, prepareLimits, type StoredRatelimit } from "../../../domain/ratelimits.ts";
 import { type Access, bytesOfMeta, type KeptApi, type KeptIdentity } from "../../keyParts.ts";
 import { oneCopy } from "../../oneCopy.ts";
@@ -97,7 +97,7 @@ export function accessOf(
     name,
     ids: sortedOnce([...permissions, ...roles].map(({ id }) => id)),
     permissions: slugs,
-    granted: prepareGranted(slugs),
+    heldPermissions: prepareHeld(slugs),
     roles: sortedOnce(roles.map((role) => role.name)),
   };
 }

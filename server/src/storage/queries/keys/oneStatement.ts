@@ -44,16 +44,20 @@ export async function selectKeyRows(db: Db, workspaceId: string, hash: string): 
   };
 }
 
-type Granted = { id: string; slug: string };
-type AccessRows = { granted: Granted[]; roles: { id: string; name: string }[]; grantedByRoles: Granted[] };
+type HeldPermission = { id: string; slug: string };
+type AccessRows = {
+  direct: HeldPermission[];
+  roles: { id: string; name: string }[];
+  throughRoles: HeldPermission[];
+};
 
-function accessIn({ granted, roles, grantedByRoles }: AccessRows) {
-  if (granted.length + roles.length === 0) return noAccess;
+function accessIn({ direct, roles, throughRoles }: AccessRows) {
+  if (direct.length + roles.length === 0) return noAccess;
   const name = accessName(
-    granted.map(({ id }) => id),
+    direct.map(({ id }) => id),
     roles.map(({ id }) => id),
   );
-  return accessOf(name, [...granted, ...grantedByRoles], roles);
+  return accessOf(name, [...direct, ...throughRoles], roles);
 }
 
 const keyWithAll = prepared((db, { workspaceId, hash }: { workspaceId: string; hash: string }) =>
@@ -75,7 +79,7 @@ const keyWithAll = prepared((db, { workspaceId, hash }: { workspaceId: string; h
           .where("keyPermissions.workspaceId", "=", workspaceId)
           .where("permissions.workspaceId", "=", workspaceId)
           .whereRef("keyPermissions.keyId", "=", "keys.id"),
-      ).as("granted"),
+      ).as("direct"),
       jsonArrayFrom(
         eb
           .selectFrom("keyRoles")
@@ -97,7 +101,7 @@ const keyWithAll = prepared((db, { workspaceId, hash }: { workspaceId: string; h
           .where("rolePermissions.workspaceId", "=", workspaceId)
           .where("permissions.workspaceId", "=", workspaceId)
           .whereRef("keyRoles.keyId", "=", "keys.id"),
-      ).as("grantedByRoles"),
+      ).as("throughRoles"),
     ])
     .where("keys.hash", "=", hash)
     .compile(),

@@ -33,9 +33,9 @@ function keptKey({ apis, identities, access }: KeyParts, rows: KeyRows, since: n
   const { workspaceId } = rows.api;
   const api = apis.hold(workspaceId, rows.api.id, rows.api, since);
   const identity = rows.identity && identities.hold(workspaceId, rows.identity.id, rows.identity, since);
-  const granted =
+  const shared =
     rows.access === noAccess ? noAccess : access.hold(workspaceId, rows.access.name, rows.access, since);
-  const record = recordOf(rows, { api, identity, access: granted });
+  const record = recordOf(rows, { api, identity, access: shared });
   return { ...record, bytes: bytesOfKey(record, rows.key.meta) };
 }
 
@@ -62,7 +62,7 @@ function recordOf({ key, ...rows }: KeyRows, { api, identity, access }: Parts): 
     addresses: rangesOf(parseIpAllowList(key.ipAllowList)),
     access,
     permissions: access.permissions,
-    granted: access.granted,
+    heldPermissions: access.heldPermissions,
     roles: access.roles,
     ratelimits,
     identity,
