@@ -194,13 +194,13 @@ type Made = { event: UsageEvent; places: Partial<Record<Kind, number>> };
  * Creates an event. Every tenth event is a call of `ratelimit.limit`, every twentieth is a refused verification, and
  * every fifth is a verification with a tag.
  */
-function eventAt(order: number, atMs: number, requestId: string, subjects: Subjects): Made {
+function eventAt(sequence: number, atMs: number, requestId: string, subjects: Subjects): Made {
   const common = { atMs, workspaceId: subjects.workspace.ids[0] ?? "", requestId, credits: 0 };
-  if (order % 10 === 0) {
+  if (sequence % 10 === 0) {
     const namespace = skewed(subjects.namespace.ids.length);
     const identifier = `user_${skewed(subjects.identity.ids.length)}`;
     const namespaceId = subjects.namespace.ids[namespace];
-    const outcome = order % 200 === 0 ? "REFUSED" : "PASSED";
+    const outcome = sequence % 200 === 0 ? "REFUSED" : "PASSED";
     return {
       event: { ...common, namespaceId, identifier, outcome, tags: [] },
       places: { workspace: 0, namespace },
@@ -213,10 +213,11 @@ function eventAt(order: number, atMs: number, requestId: string, subjects: Subje
     identityId: subjects.identity.ids[places.identity],
     apiId: subjects.api.ids[places.api],
   };
-  const tags = order % 5 === 2 ? [subjects.tag.ids[(order * 7) % subjects.tag.ids.length] ?? ""] : [];
+  const tags = sequence % 5 === 2 ? [subjects.tag.ids[(sequence * 7) % subjects.tag.ids.length] ?? ""] : [];
   const why = { check: "ratelimit", name: "requests", limit: 1_000_000, durationMs: 60_000 } as const;
-  if (order % 20 === 1) return { event: { ...common, ...ids, outcome: "RATE_LIMITED", why, tags }, places };
-  const outcome = order % 100_000 === 3 ? "DISABLED" : "VALID";
+  if (sequence % 20 === 1)
+    return { event: { ...common, ...ids, outcome: "RATE_LIMITED", why, tags }, places };
+  const outcome = sequence % 100_000 === 3 ? "DISABLED" : "VALID";
   return { event: { ...common, ...ids, outcome, tags }, places };
 }
 

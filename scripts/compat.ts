@@ -17,18 +17,18 @@ const offered = await compareOperations(clients);
 for (const line of table(offered, clients)) console.log(line);
 const gaps = gapsOf(offered);
 for (const gap of gaps) console.error(`GAP ${gap}`);
-const served = offered.filter(({ here }) => here.state === "served").length;
-const refused = offered.filter(({ here }) => here.state === "not offered").length;
+const served = offered.filter(({ support }) => support.state === "served").length;
+const refused = offered.filter(({ support }) => support.state === "not offered").length;
 console.log(`${served} served, ${refused} not offered, ${gaps.length} gaps`);
 await Promise.all(clients.map((client) => client.close()));
 process.exitCode = gaps.length === 0 ? 0 : 1;
 
 function table(rows: readonly Offered[], columns: readonly OfficialClient[]): string[] {
   const head = ["operation", ...columns.map(({ name }) => name), "Latchkey"];
-  const cells = rows.map(({ operation, clients: having, here }) => [
+  const cells = rows.map(({ operation, clients: having, support }) => [
     operation,
     ...columns.map(({ name }) => (having.includes(name) ? "yes" : "-")),
-    here.state === "not offered" ? `not offered: ${here.reason}` : here.state,
+    support.state === "not offered" ? `not offered: ${support.reason}` : support.state,
   ]);
   const widths = head.map((_, column) =>
     Math.max(...[head, ...cells].map((row) => row[column]?.length ?? 0)),

@@ -1,6 +1,6 @@
-import { registerClient } from "./accounts.ts";
 import { withResponse } from "./call.ts";
 import type { CallOptions, MetaTypes } from "./calls.ts";
+import { registerClient } from "./clients.ts";
 import { coalescing } from "./coalescing.ts";
 import { LatchkeyError } from "./errors.ts";
 import type { Groups } from "./operations.gen.ts";

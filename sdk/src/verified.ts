@@ -1,4 +1,4 @@
-import { areAlike } from "./accounts.ts";
+import { areAlike } from "./clients.ts";
 import type { VerifiedKey } from "./guardOptions.ts";
 
 /** A key that a guard of the current request has verified. */

@@ -5,12 +5,12 @@ import { countersOf } from "./compose/counters.ts";
 import { oldHashesOf } from "./compose/oldHashes.ts";
 import { statusOf } from "./compose/status.ts";
 import { upstreamWith } from "./compose/upstream.ts";
-import { givenRecoveryKey, givenRootKey, settingOf } from "./config/secrets.ts";
+import { configuredRecoveryKey, configuredRootKey, settingOf } from "./config/secrets.ts";
 import { type Config, ConfigError } from "./config/settings.ts";
 import { docsRoutes } from "./docs/routes.ts";
 import { idMaker } from "./domain/ids.ts";
 import { steadyTime } from "./domain/steadyTime.ts";
-import { firstStart, type GivenRootKey } from "./firstStart.ts";
+import { type ConfiguredRootKey, firstStart } from "./firstStart.ts";
 import { type ClientAddress, clientAddress } from "./http/clientAddress.ts";
 import type { Responder } from "./http/exchange.ts";
 import { embedHttp, serveHttp } from "./http/serve.ts";
@@ -71,7 +71,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
   refuseBackups(config);
   const clientAddress = proxiesOf(config);
   const recovery = recoveryOf(config);
-  const rootKey = givenRootKey(config);
+  const rootKey = configuredRootKey(config);
   const tracing = await tracingOf(config, surroundings);
   const opened = await openStorage(config.DATABASE_URL, {
     serving: true,
@@ -119,11 +119,11 @@ export async function startServer(config: Config, surroundings: Surroundings): P
 
 async function prepareFirstStart(
   engine: Engine,
-  given: GivenRootKey,
+  configured: ConfiguredRootKey,
   { nowMs, log, keepRootKey }: Surroundings,
 ): Promise<void> {
   const tools = { nowMs, newId: idMaker(randomBytes), randomBytes, hashKey };
-  const warning = await firstStart(engine, tools, given, keepRootKey);
+  const warning = await firstStart(engine, tools, configured, keepRootKey);
   if (warning !== undefined) log("warn", "root_key_refused", { message: warning });
 }
 
@@ -319,6 +319,6 @@ function listening<T>(settings: string, address: string | undefined, serve: () =
 
 /** Returns the functions that encrypt and decrypt recoverable keys, or `undefined` if `RECOVERY_KEY` is not set. */
 function recoveryOf(config: Config): Recovery | undefined {
-  const key = givenRecoveryKey(config);
+  const key = configuredRecoveryKey(config);
   return key === undefined ? undefined : recoveryWith(key);
 }

@@ -18,33 +18,33 @@ type Tools = {
 };
 
 /** The root key from the settings, if it is set, and the name of the setting for messages. */
-export type GivenRootKey = { rootKey: string | undefined; setting: string };
+export type ConfiguredRootKey = { rootKey: string | undefined; setting: string };
 
 /** The server cannot start with the configured root key, or cannot keep a new one. The message says why. */
 export class FirstStartError extends Error {}
 
 /**
- * If the database has no workspace yet, creates a workspace, and a root key with all permissions: the given root key,
- * or else a random one. `keep` gets a random root key before its hash is stored, so that the root key is never lost.
- * Returns a warning if the given root key is revoked, expired or disabled, or its workspace is disabled: the server
- * starts, but refuses requests with this root key. Errors: `FirstStartError` if the given root key is mistyped, or if
- * the database has workspaces but not this root key.
+ * If the database has no workspace yet, creates a workspace, and a root key with all permissions: the configured root
+ * key, or else a random one. `keep` gets a random root key before its hash is stored, so that the root key is never
+ * lost. Returns a warning if the configured root key is revoked, expired or disabled, or its workspace is disabled: the
+ * server starts, but refuses requests with this root key. Errors: `FirstStartError` if the configured root key is
+ * mistyped, or if the database has workspaces but not this root key.
  */
 export async function firstStart(
   engine: Engine,
   tools: Tools,
-  { rootKey: given, setting }: GivenRootKey,
+  { rootKey: configured, setting }: ConfiguredRootKey,
   keep: (rootKey: string) => void,
 ): Promise<string | undefined> {
   const warning = (flaw: string | undefined) => flaw && warningOf(setting, flaw);
-  if (given !== undefined && looksLikeRootKey(given) === "mistyped") {
+  if (configured !== undefined && looksLikeRootKey(configured) === "mistyped") {
     throw new FirstStartError(
       `The root key in ${setting} is mistyped: its checksum is wrong. Copy the root key again.`,
     );
   }
-  if ((await listWorkspaces(engine.db)).length === 0) await makeFirst(engine, tools, given, keep);
-  if (given === undefined) return undefined;
-  const hash = tools.hashKey(given);
+  if ((await listWorkspaces(engine.db)).length === 0) await makeFirst(engine, tools, configured, keep);
+  if (configured === undefined) return undefined;
+  const hash = tools.hashKey(configured);
   const known = await findRootKeyByHash(engine.db, hash);
   if (known !== undefined) return warning(flawOf(known, tools.nowMs()));
   if ((await findRevokedRootKey(engine.db, "hash", hash)) !== undefined) return warning("is revoked");
@@ -72,14 +72,14 @@ function flawOf(
 async function makeFirst(
   engine: Engine,
   tools: Tools,
-  given: string | undefined,
+  configured: string | undefined,
   keep: (rootKey: string) => void,
 ): Promise<void> {
   const nowMs = tools.nowMs();
   const make = async (tx: Tx) => {
     if ((await listWorkspaces(tx)).length > 0) return; // another node was first
     const workspaceId = tools.newId("ws", nowMs);
-    const rootKey = given ?? rootKeySecret(tools.randomBytes(24));
+    const rootKey = configured ?? rootKeySecret(tools.randomBytes(24));
     await insertWorkspace(tx, { id: workspaceId, name: "default", nowMs });
     await insertRootKey(tx, {
       id: tools.newId("root", nowMs),
@@ -91,7 +91,7 @@ async function makeFirst(
       expiresAtMs: undefined,
       nowMs,
     });
-    if (given === undefined) keep(rootKey);
+    if (configured === undefined) keep(rootKey);
   };
   await engine.transaction(make, { alone: "first start" });
 }

@@ -29,10 +29,10 @@ import { why } from "./cli/why.ts";
 import { type RunningServer, startServer } from "./compose.ts";
 import { readConfig, refuseSplitCounters } from "./config/read.ts";
 import {
-  givenHmacSecret,
-  givenRecoveryKey,
-  givenRootKey,
-  givenUpstreamRootKey,
+  configuredHmacSecret,
+  configuredRecoveryKey,
+  configuredRootKey,
+  configuredUpstreamRootKey,
   recoveryKeyIn,
 } from "./config/secrets.ts";
 import { type Config, ConfigError } from "./config/settings.ts";
@@ -76,7 +76,7 @@ async function main(words: readonly string[]): Promise<number> {
   for (const message of unknownSettings(process.env)) tell(message);
   const target = () => ({
     url: serverUrl(config),
-    rootKey: givenRootKey(config),
+    rootKey: configuredRootKey(config),
     rootKeyFile: rootKeyFile(config.DATABASE_URL),
     withinMs: callWithinMs,
     nowMs: Date.now,
@@ -217,7 +217,7 @@ async function importInto(
   const makeId = idMaker(randomBytes);
   const newId = (prefix: IdPrefix) => makeId(prefix, Date.now());
   try {
-    const hasHmacSecret = givenHmacSecret(config) !== undefined;
+    const hasHmacSecret = configuredHmacSecret(config) !== undefined;
     const target = { engine, workspaceId, usage, newId, now: Date.now, actorId: "latchkey import" };
     return await work({ ...target, hasHmacSecret });
   } finally {
@@ -228,7 +228,7 @@ async function importInto(
 async function importFromUnkey(config: Config, words: readonly string[]): Promise<number> {
   const flags = unkeyFlags(words);
   const url = config.UPSTREAM_VERIFY_URL;
-  const server = serverOf(flags, { url, rootKey: givenUpstreamRootKey(config) });
+  const server = serverOf(flags, { url, rootKey: configuredUpstreamRootKey(config) });
   return withEngine(config, async (engine) => {
     const workspaceId = await workspaceOf(engine, flags.workspace ?? config.UPSTREAM_VERIFY_WORKSPACE);
     return importInto(config, { engine, workspaceId }, (target) => importUnkey(target, flags, server));
@@ -247,7 +247,7 @@ async function showImportStatus(config: Config, words: readonly string[]): Promi
 }
 
 function sealingOf(config: Config): Sealing {
-  const key = givenRecoveryKey(config);
+  const key = configuredRecoveryKey(config);
   return {
     recovery: key === undefined ? undefined : recoveryWith(key),
     fingerprint: key === undefined ? undefined : recoveryKeyFingerprint(key),
@@ -256,16 +256,18 @@ function sealingOf(config: Config): Sealing {
 }
 
 async function copyFrom(config: Config, words: readonly string[]): Promise<number> {
-  let isStopped = false;
+  let isStopRequested = false;
   void stopSignals(config.launcherPid, monotonicMs).first.then(() => {
-    isStopped = true;
+    isStopRequested = true;
   });
   const source = {
     database: config.DATABASE_URL,
     redisUrl: config.REDIS_URL,
     counterBytes: config.COUNTER_MEMORY_BYTES,
   };
-  return say(await copy(source, words, { monotonicMs, isStopped: () => isStopped, progress: tell }));
+  return say(
+    await copy(source, words, { monotonicMs, isStopRequested: () => isStopRequested, progress: tell }),
+  );
 }
 
 /** Returns the width of the terminal in characters, or `undefined` if the output does not go to a terminal. */
@@ -331,8 +333,8 @@ Try it:
 
 /** Stops the server: after SIGINT at once, after SIGTERM once load balancers have had time to choose other nodes. */
 async function stop(server: RunningServer, signal: StopSignal): Promise<void> {
-  const callersLeft = server.drain();
-  if (signal === "SIGTERM") await callersLeft;
+  const drained = server.drain();
+  if (signal === "SIGTERM") await drained;
   setTimeout(() => process.exit(1), exitWithinMs).unref();
   await server.stop();
   // if the reader of the log has stalled, the last lines would otherwise keep the process alive forever

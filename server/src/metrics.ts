@@ -41,7 +41,7 @@ export function makeMetrics(): Metrics {
 
   return {
     request(operation, method, status, durationMs) {
-      const ofMethod = madeIn(requests, toldMethod(method), newMap);
+      const ofMethod = madeIn(requests, methodLabel(method), newMap);
       const ofOperation = madeIn(ofMethod, operation, newMap);
       add(madeIn(ofOperation, status, emptySeries), durationMs);
     },
@@ -85,7 +85,7 @@ const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
  * Returns the name of an HTTP method for metrics and traces. Unknown methods share one name, so that callers cannot
  * create more and more metrics.
  */
-export function toldMethod(method: string): string {
+export function methodLabel(method: string): string {
   return methods.has(method) ? method : "_OTHER";
 }
 

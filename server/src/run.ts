@@ -64,7 +64,7 @@ export type Result = {
  * Runs an operation; every call takes this path. Checks the permission, validates the input and runs the operation. A
  * write is committed together with its audit trail, and the records that it changed are evicted from the caches.
  * Returns or throws synchronously if the operation does not have to wait. Errors: `Failure`, `StorageError` (see
- * `refusalOf`). Any other error is a bug.
+ * `asFailure`). Any other error is a bug.
  */
 export function run(services: Services, operation: Operation, call: Call): MaybePromise<Result> {
   // permissions are checked before the body is parsed, so that a caller without permission causes no work
@@ -215,7 +215,7 @@ class CallContext implements RunContext {
   }
 
   get refusalOfEntry(): RunContext["refusalOfEntry"] {
-    return (error) => this.#call.refuseEntry(refusalOf(error));
+    return (error) => this.#call.refuseEntry(asFailure(error));
   }
 
   auditsNothing(): void {
@@ -314,7 +314,7 @@ function resultOf(returned: unknown, operation: Operation): Result {
  * Turns an error of the database into a `Failure`: a full disk or an unreachable database is not a bug. Returns other
  * errors unchanged.
  */
-export function refusalOf(error: unknown): unknown {
+export function asFailure(error: unknown): unknown {
   if (!(error instanceof StorageError)) return error;
   const headers = { "Retry-After": "1" };
   if (error.reason === "lost" || error.reason === "not_durable")

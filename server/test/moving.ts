@@ -73,4 +73,4 @@ export function total(report: Report): Record<string, number> {
  * The engines whose database outlives its last connection. An import needs this, because it opens the database once
  * more.
  */
-export const files = engines.filter(({ name }) => name !== "sqlite in memory");
+export const persistentEngines = engines.filter(({ name }) => name !== "sqlite in memory");

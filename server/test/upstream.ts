@@ -3,12 +3,12 @@ import { insertKeys } from "../src/storage/queries/keys/write.ts";
 import { startTest, type TestEngine, type TestServer } from "./harness.ts";
 
 /** A server that stands in for the upstream: its address, the bodies that it has received, and how to stop it. */
-export type Asked = { url: string; bodies: Record<string, unknown>[]; stop(): Promise<void> };
+export type FakeUpstream = { url: string; bodies: Record<string, unknown>[]; stop(): Promise<void> };
 
 /** Starts a server that responds to every request with what `respond` returns. */
 export function startUpstream(
   respond: (request: Request, body: string) => Response | Promise<Response>,
-): Asked {
+): FakeUpstream {
   const bodies: Record<string, unknown>[] = [];
   const server = Bun.serve({
     port: 0,

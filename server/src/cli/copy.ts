@@ -10,7 +10,7 @@ export type CopySource = { database: DatabaseAddress; redisUrl: string | undefin
 type Surroundings = {
   /** the time of the monotonic clock by which counters measure their windows, in milliseconds */
   monotonicMs(): number;
-  isStopped(): boolean;
+  isStopRequested(): boolean;
   progress(sentence: string): void;
 };
 

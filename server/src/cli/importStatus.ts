@@ -1,5 +1,5 @@
 import type { Engine } from "../storage/engine.ts";
-import type { UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql } from "../storage/engines/usage.ts";
 import { countImportedKeys, type ImportedKey, listImportedKeys } from "../storage/queries/keys/waiting.ts";
 import { type DifferenceExample, listDifferences } from "../storage/queries/upstreamDifferences.ts";
 import { queryLastUses } from "../usage/countReader.ts";
@@ -18,7 +18,7 @@ export function statusFlags(words: readonly string[]): StatusOptions {
   return { workspace: flags["workspace"], notSeenDays: days === undefined ? undefined : Number(days) };
 }
 
-type StatusSource = { engine: Engine; usage: UsageSql; workspaceId: string; nowMs: number };
+type StatusSource = { engine: Engine; usage: PlainSql; workspaceId: string; nowMs: number };
 
 /**
  * `latchkey import status`: prints for how many imported keys the server has learned the SHA-256, and how often the

@@ -1,7 +1,7 @@
 import { isPermission } from "../domain/caller.ts";
 import { idMaker } from "../domain/ids.ts";
 import { timeZoneNamed } from "../domain/periods.ts";
-import { isUrn, keyspacesIn, parseGiven } from "../domain/permissionUrns.ts";
+import { isUrn, keyspacesIn, parsePermission } from "../domain/permissionUrns.ts";
 import { rootKeyParts, rootKeySecret } from "../domain/secrets.ts";
 import { hashKey, randomBytes } from "../runtime.ts";
 import type { Engine } from "../storage/engine.ts";
@@ -135,7 +135,7 @@ async function createRootKey(engine: Engine, words: string[]): Promise<string> {
   const workspaceId = await workspaceOf(engine, options["workspace"]);
   const apis = await findApisByKeyspace(engine.db, workspaceId, keyspacesIn(permissions));
   const plainPermissions = permissions.flatMap((one) => {
-    const parsed = parseGiven(one, workspaceId, apis);
+    const parsed = parsePermission(one, workspaceId, apis);
     if ("flaw" in parsed)
       throw new UsageError(`--permissions: ${one} ${parsed.flaw.message}: ${parsed.flaw.fix}.`);
     return parsed.permissions;

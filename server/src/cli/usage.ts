@@ -1,4 +1,4 @@
-import type { UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql } from "../storage/engines/usage.ts";
 import { listAllHeads, readTexts } from "../usage/blocks.ts";
 import { eventOf } from "../usage/lines.ts";
 import { UsageError } from "./commandError.ts";
@@ -9,7 +9,7 @@ import { parseOnlyFlags } from "./flags.ts";
  * JSON each. The order is only roughly oldest first, because the events of a workspace are stored in blocks of a few
  * minutes each. Errors: `CommandError`.
  */
-export async function exportUsage(sql: UsageSql, words: readonly string[]): Promise<void> {
+export async function exportUsage(sql: PlainSql, words: readonly string[]): Promise<void> {
   const { since } = parseOnlyFlags(words, { values: ["since"] }).flags;
   const sinceMs = since === undefined ? 0 : Date.parse(since);
   if (Number.isNaN(sinceMs))
@@ -22,7 +22,7 @@ export async function exportUsage(sql: UsageSql, words: readonly string[]): Prom
 
 function print(text: string, sinceMs: number): void {
   for (const line of text.split("\n").slice(0, -1)) {
-    const { order: _, keyHash: _hash, request: _request, ...event } = eventOf(line);
+    const { sequence: _, keyHash: _hash, request: _request, ...event } = eventOf(line);
     if (event.atMs >= sinceMs) console.log(JSON.stringify(event));
   }
 }

@@ -12,7 +12,7 @@ import { Failure } from "../errors/failure.ts";
 import type { MoreRoutes } from "../http/serve.ts";
 import type { Operation } from "../operation.ts";
 import type { Services } from "../services.ts";
-import { findOwnersRootKey } from "../storage/queries/rootKeys.ts";
+import { findLoginRootKey } from "../storage/queries/rootKeys.ts";
 
 export type Console = {
   routes: MoreRoutes | undefined;
@@ -49,7 +49,7 @@ async function loginLink(
   if (!hasConsole(settings) || !isSafeTransport(settings, new Headers({ host: new URL(url).host }))) {
     return undefined;
   }
-  if ((await findOwnersRootKey(services.db, services.now())) === undefined) return undefined;
+  if ((await findLoginRootKey(services.db, services.now())) === undefined) return undefined;
   return `${url.replace(/\/$/, "")}/console/#login=${tokens.issue()}`;
 }
 

@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
-import { givenHmacSecret } from "../config/secrets.ts";
+import { configuredHmacSecret } from "../config/secrets.ts";
 import type { Config } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { guessResults, type OldHashes, openOldHashes } from "../oldHashes/oldHashes.ts";
+import { comparisonResults, type OldHashes, openOldHashes } from "../oldHashes/oldHashes.ts";
 import type { Engine } from "../storage/engine.ts";
 import { hasOldHashes } from "../storage/queries/keys/waiting.ts";
 
@@ -18,7 +18,7 @@ const mostThreads = 4;
  */
 export function oldHashesOf(config: Config, { engine, metrics, monotonicMs, log }: Parts): OldHashes {
   const oldHashes = openOldHashes({
-    hmacSecret: givenHmacSecret(config),
+    hmacSecret: configuredHmacSecret(config),
     threads: Math.min(mostThreads, Math.max(1, Math.floor(availableParallelism() / 2))),
     monotonicMs,
     hasOldHashes: (workspaceId) => hasOldHashes(engine.db, workspaceId),
@@ -27,7 +27,7 @@ export function oldHashesOf(config: Config, { engine, metrics, monotonicMs, log 
   metrics.counter(
     "latchkey_old_hash_comparisons_total",
     "Keys that were compared with bcrypt, argon2 or PBKDF2 hashes of imported keys.",
-    () => guessResults.map((one) => ({ labels: `result="${one}"`, value: oldHashes.results()[one] })),
+    () => comparisonResults.map((one) => ({ labels: `result="${one}"`, value: oldHashes.results()[one] })),
   );
   metrics.gauge(
     "latchkey_old_hash_comparisons_pending",

@@ -1,4 +1,4 @@
-import { givenUpstreamRootKey } from "../config/secrets.ts";
+import { configuredUpstreamRootKey } from "../config/secrets.ts";
 import { type Config, ConfigError } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
@@ -23,7 +23,7 @@ export async function upstreamWith(
   const mode = config.UPSTREAM_VERIFY_MODE;
   if (mode === "off") return undefined;
   const { UPSTREAM_VERIFY_URL: url } = config;
-  const rootKey = givenUpstreamRootKey(config);
+  const rootKey = configuredUpstreamRootKey(config);
   if (url === undefined) throw missing("UPSTREAM_VERIFY_URL", mode);
   if (rootKey === undefined) throw missing("UPSTREAM_VERIFY_ROOT_KEY or UPSTREAM_VERIFY_ROOT_KEY_FILE", mode);
   const workspaceId = await workspaceOf(config, engine);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configRefusal } from "../../test/configRefusal.ts";
 import { readConfig } from "./read.ts";
-import { givenHmacSecret, givenRecoveryKey, givenRootKey } from "./secrets.ts";
+import { configuredHmacSecret, configuredRecoveryKey, configuredRootKey } from "./secrets.ts";
 
 const rootKey = "canary-root-key-of-more-than-32-characters";
 const recoveryKey = Buffer.alloc(32, 7).toString("base64");
@@ -27,18 +27,20 @@ describe("a secret", () => {
   });
 
   test("is read from its file without the line break at the end", () => {
-    expect(givenRootKey(readConfig({ LATCHKEY_ROOT_KEY_FILE: file(`${rootKey}\n`) }))).toBe(rootKey);
-    expect(givenRootKey(readConfig({ LATCHKEY_ROOT_KEY: rootKey }))).toBe(rootKey);
-    expect(givenRootKey(readConfig({}))).toBeUndefined();
-    expect(givenRecoveryKey(readConfig({ RECOVERY_KEY_FILE: file(`${recoveryKey}\r\n`) }))).toBe(recoveryKey);
+    expect(configuredRootKey(readConfig({ LATCHKEY_ROOT_KEY_FILE: file(`${rootKey}\n`) }))).toBe(rootKey);
+    expect(configuredRootKey(readConfig({ LATCHKEY_ROOT_KEY: rootKey }))).toBe(rootKey);
+    expect(configuredRootKey(readConfig({}))).toBeUndefined();
+    expect(configuredRecoveryKey(readConfig({ RECOVERY_KEY_FILE: file(`${recoveryKey}\r\n`) }))).toBe(
+      recoveryKey,
+    );
   });
 
   test("of HMACs is a text, or bytes in hex or base64", () => {
-    const secretOf = (text: string) => givenHmacSecret(readConfig({ IMPORTED_HMAC_SECRET: text }));
+    const secretOf = (text: string) => configuredHmacSecret(readConfig({ IMPORTED_HMAC_SECRET: text }));
     expect(secretOf("our pepper")).toEqual(Buffer.from("our pepper"));
     expect(secretOf("hex:00ff0A")).toEqual(Buffer.from([0, 255, 10]));
     for (const digits of ["AP8=", "AP8"]) expect(secretOf(`base64:${digits}`)).toEqual(Buffer.from([0, 255]));
-    expect(givenHmacSecret(readConfig({ IMPORTED_HMAC_SECRET_FILE: file("pepper\n") }))).toEqual(
+    expect(configuredHmacSecret(readConfig({ IMPORTED_HMAC_SECRET_FILE: file("pepper\n") }))).toEqual(
       Buffer.from("pepper"),
     );
     for (const text of [
@@ -59,7 +61,7 @@ describe("a secret", () => {
 
   test("in a file that cannot be read, or that has no secret, is refused without showing it", () => {
     for (const name of ["LATCHKEY_ROOT_KEY_FILE", "RECOVERY_KEY_FILE"] as const) {
-      const read = name === "RECOVERY_KEY_FILE" ? givenRecoveryKey : givenRootKey;
+      const read = name === "RECOVERY_KEY_FILE" ? configuredRecoveryKey : configuredRootKey;
       for (const path of [
         join(folder, "missing"),
         folder,

@@ -6,25 +6,25 @@ import { type Config, ConfigError } from "./settings.ts";
  * Returns the root key from the settings. Reads its file if `LATCHKEY_ROOT_KEY_FILE` is set. Errors: `ConfigError` if
  * the file cannot be read or does not contain a root key.
  */
-export function givenRootKey(config: Config): string | undefined {
-  return given(config, "LATCHKEY_ROOT_KEY");
+export function configuredRootKey(config: Config): string | undefined {
+  return configured(config, "LATCHKEY_ROOT_KEY");
 }
 
-/** Like `givenRootKey`, for the key that encrypts recoverable keys. */
-export function givenRecoveryKey(config: Config): string | undefined {
-  return given(config, "RECOVERY_KEY");
+/** Like `configuredRootKey`, for the key that encrypts recoverable keys. */
+export function configuredRecoveryKey(config: Config): string | undefined {
+  return configured(config, "RECOVERY_KEY");
 }
 
-/** Like `givenRootKey`, for the root key of the server that verified keys before this one. */
-export function givenUpstreamRootKey(config: Config): string | undefined {
-  return given(config, "UPSTREAM_VERIFY_ROOT_KEY");
+/** Like `configuredRootKey`, for the root key of the server that verified keys before this one. */
+export function configuredUpstreamRootKey(config: Config): string | undefined {
+  return configured(config, "UPSTREAM_VERIFY_ROOT_KEY");
 }
 
 /**
- * Like `givenRootKey`, for the secret with which the HMACs of imported keys were computed.
+ * Like `configuredRootKey`, for the secret with which the HMACs of imported keys were computed.
  */
-export function givenHmacSecret(config: Config): Uint8Array | undefined {
-  const text = given(config, "IMPORTED_HMAC_SECRET");
+export function configuredHmacSecret(config: Config): Uint8Array | undefined {
+  const text = configured(config, "IMPORTED_HMAC_SECRET");
   const [, encoding, digits] = /^(hex|base64):(.*)$/s.exec(text ?? "") ?? [];
   if (encoding !== undefined) return Buffer.from(digits ?? "", encoding as BufferEncoding);
   return text === undefined ? undefined : Buffer.from(text);
@@ -45,7 +45,7 @@ export function settingOf(config: Config, name: SecretName): string {
   return config[`${name}_FILE`] === undefined ? name : `${name}_FILE`;
 }
 
-function given(config: Config, name: SecretName): string | undefined {
+function configured(config: Config, name: SecretName): string | undefined {
   const file = config[`${name}_FILE`];
   return file === undefined ? config[name] : secretIn(file, `${name}_FILE`, name);
 }

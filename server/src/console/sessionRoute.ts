@@ -3,16 +3,16 @@ import type { Caller } from "../domain/caller.ts";
 import { looksLikeRootKey } from "../domain/secrets.ts";
 import { Failure, invalid } from "../errors/failure.ts";
 import { bodyBudget, type OverloadReport } from "../http/admission.ts";
-import { type Authentication, authenticate, judged } from "../http/authenticate.ts";
+import { type Authentication, authenticate, callerOf } from "../http/authenticate.ts";
 import { declaredLength, dropBody, readBody } from "../http/body.ts";
 import type { Exchange, Exchanges, Responder } from "../http/exchange.ts";
 import { checkHead } from "../http/head.ts";
 import { checkMediaType, readJson } from "../http/readJson.ts";
 import { wrongMethod } from "../http/wrongTarget.ts";
 import { parseInput } from "../parse.ts";
-import { refusalOf } from "../run.ts";
+import { asFailure } from "../run.ts";
 import type { Services } from "../services.ts";
-import { findOwnersRootKey } from "../storage/queries/rootKeys.ts";
+import { findLoginRootKey } from "../storage/queries/rootKeys.ts";
 import { findWorkspace } from "../storage/queries/workspaces.ts";
 import type { Admit, ConsoleOptions } from "./admission.ts";
 import { isSafeTransport } from "./availability.ts";
@@ -56,7 +56,7 @@ export function sessionRoute(parts: Parts): Responder {
     try {
       if (body.byteLength === 0) return await shown(parts, await sessionOf(exchange));
       checkMediaType(request.headers);
-      const { caller, byLink } = await callerOf(parts, exchange, readJson(body));
+      const { caller, byLink } = await callerSigningIn(parts, exchange, readJson(body));
       exchange.caller = caller;
       const secret = await sessionStore.start(caller, byLink, originOf(exchange));
       headers["Set-Cookie"] = cookie().set(secret);
@@ -82,7 +82,7 @@ export function sessionRoute(parts: Parts): Responder {
       admit(exchange, "call");
       return exchanges.succeed(exchange, { data: await respond(exchange) });
     } catch (error) {
-      return exchanges.refuse(exchange, refusalOf(error));
+      return exchanges.refuse(exchange, asFailure(error));
     }
   };
 }
@@ -91,7 +91,7 @@ export function sessionRoute(parts: Parts): Responder {
  * Returns the caller that signs in. Errors: `insecure_login`, `invalid_input`,
  * `login_link_invalid`, and those of `authenticate`.
  */
-async function callerOf(
+async function callerSigningIn(
   { services, options, authentication }: Parts,
   exchange: Exchange,
   body: unknown,
@@ -106,10 +106,10 @@ async function callerOf(
   }
   if (loginToken === undefined) throw invalid("body.rootKey", "is missing", "send a root key");
   const record = options.tokens.take(loginToken)
-    ? await findOwnersRootKey(services.db, services.now())
+    ? await findLoginRootKey(services.db, services.now())
     : undefined;
   if (record === undefined) throw new Failure("login_link_invalid");
-  return { caller: judged(record, { nowMs: services.now }), byLink: true };
+  return { caller: callerOf(record, { nowMs: services.now }), byLink: true };
 }
 
 /** Returns the data of a response that describes a session. */

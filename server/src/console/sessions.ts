@@ -1,6 +1,6 @@
 import { type Caller, serverPermission } from "../domain/caller.ts";
 import { Failure } from "../errors/failure.ts";
-import { judged } from "../http/authenticate.ts";
+import { callerOf } from "../http/authenticate.ts";
 import type { Services } from "../services.ts";
 import { type AuditEvent, insertAuditEvents } from "../storage/queries/audit.ts";
 import {
@@ -75,7 +75,7 @@ export function sessions({ engine, db, now, newId, randomBytes, hashKey }: Servi
       const nowMs = now();
       const found = secret === undefined ? undefined : await findConsoleSession(db, hashKey(secret));
       if (found === undefined || hasEnded(found, nowMs)) throw new Failure("console_session_missing");
-      const caller = callerOf(found, judged(found.rootKey, { nowMs: now }));
+      const caller = callerOfSession(found, callerOf(found.rootKey, { nowMs: now }));
       await touch(found, nowMs);
       return { id: found.id, caller, endsAtMs: endOf(found, nowMs) };
     },
@@ -92,7 +92,7 @@ export function sessions({ engine, db, now, newId, randomBytes, hashKey }: Servi
  * Returns the caller of a session. If the session began with a login link, the caller may also see the server's
  * status: the link is printed in the server's output, so its user has access to the server.
  */
-function callerOf({ byLink }: ConsoleSession, caller: Caller): Caller {
+function callerOfSession({ byLink }: ConsoleSession, caller: Caller): Caller {
   return byLink ? { ...caller, permissions: new Set([...caller.permissions, serverPermission]) } : caller;
 }
 

@@ -23,7 +23,7 @@ const options = (source: string, target: DatabaseAddress, more: Partial<CopyOpti
   source: databaseAt(source),
   target,
   copyCounters: async () => "",
-  isStopped: () => false,
+  isStopRequested: () => false,
   progress: () => undefined,
   ...more,
 });
@@ -139,13 +139,13 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
   test("that fails releases the source and leaves a target that serve refuses; when it is repeated, it starts from the beginning", async () => {
     for (const target of [await newPostgres(), newFile()]) {
       let batches = 0;
-      const isStopped = () => {
+      const isStopRequested = () => {
         batches += 1;
         return batches > 8;
       };
-      expect(await failureOf(copyEverything(options(server.databaseUrl, target, { isStopped })))).toMatch(
-        "The copy was stopped.",
-      );
+      expect(
+        await failureOf(copyEverything(options(server.databaseUrl, target, { isStopRequested }))),
+      ).toMatch("The copy was stopped.");
       expect(await failureOf(open(target))).toMatch(/incomplete copy/);
       expect((await createIdentity(`after-${target.kind}`)).status).toBe(200);
       const place: DatabaseAddress =

@@ -17,7 +17,7 @@ export type CopyOptions = {
   /** Copies the rate limit counters, after the records. Returns a line for the report. */
   copyCounters(counterTarget: DatabaseAddress): Promise<string>;
   /** Whether the operator has asked to stop. */
-  isStopped(): boolean;
+  isStopRequested(): boolean;
   progress(sentence: string): void;
 };
 

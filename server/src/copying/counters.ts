@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { HEADER, lineOf, MINUTE_MS, readJournal } from "../counters/memory/journalFile.ts";
 import { memoryCounters } from "../counters/memory/memory.ts";
 import type { CounterRecord } from "../counters/memory/snapshots.ts";
-import { openRedisCounters } from "../counters/redis/transfer.ts";
+import { openRedisTransfer } from "../counters/redis/transfer.ts";
 import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { CopyError } from "./copyError.ts";
 
@@ -59,7 +59,7 @@ export function readerOf(
 }
 
 async function* readRedis(url: string): Records {
-  const redis = await openRedisCounters(url);
+  const redis = await openRedisTransfer(url);
   try {
     yield* redis.read();
   } finally {
@@ -85,7 +85,7 @@ type Writer = { store(records: readonly CounterRecord[]): Promise<void>; close()
 
 async function writerOf({ database, redisUrl }: CounterPlace): Promise<Writer> {
   if (redisUrl !== undefined) {
-    const { store, close } = await openRedisCounters(redisUrl);
+    const { store, close } = await openRedisTransfer(redisUrl);
     return { store, close: async () => close() };
   }
   if (database.kind !== "file") return { store: async () => undefined, close: async () => undefined };

@@ -116,7 +116,7 @@ describe.each([
       source,
       target: target.database,
       copyCounters: (database) => copyCounters({ ...task, target: { ...target, database } }),
-      isStopped: () => false,
+      isStopRequested: () => false,
       progress: () => undefined,
     });
 

@@ -20,13 +20,13 @@ export type Lease = {
 
 /** Creates the lease of a copy. The lease is stored in `markers` (see `marker.ts`). */
 export function leaseOf(
-  { id, isStopped }: { id: string; isStopped(): boolean },
+  { id, isStopRequested }: { id: string; isStopRequested(): boolean },
   markers: readonly { db: BulkDatabase; role: Role }[],
 ): Lease {
   let renewedAtMs = performance.now();
 
   async function renew(): Promise<void> {
-    if (isStopped())
+    if (isStopRequested())
       throw new CopyError("The copy was stopped. Run the copy again: it starts from the beginning.");
     for (const { db, role } of markers) {
       if (!(await renewLease(db, role, id))) throw leaseLost();
@@ -37,7 +37,7 @@ export function leaseOf(
   return {
     renew,
     async keep() {
-      if (isStopped() || performance.now() - renewedAtMs > renewEveryMs) await renew();
+      if (isStopRequested() || performance.now() - renewedAtMs > renewEveryMs) await renew();
     },
   };
 }

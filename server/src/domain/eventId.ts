@@ -1,10 +1,10 @@
-const digits = { time: 9, order: 5 };
+const digits = { time: 9, sequence: 5 };
 
-type Recorded = { atMs: number; order: number; requestId: string };
+type Recorded = { atMs: number; sequence: number; requestId: string };
 
 /** The id of a usage event. Ids sort by time, then in the order in which a process recorded the events. */
-export function eventId({ atMs, order, requestId }: Recorded): string {
-  return `ev_${base36(atMs, digits.time)}${base36(order, digits.order)}${requestId.replace(/^[a-z]+_/, "")}`;
+export function eventId({ atMs, sequence, requestId }: Recorded): string {
+  return `ev_${base36(atMs, digits.time)}${base36(sequence, digits.sequence)}${requestId.replace(/^[a-z]+_/, "")}`;
 }
 
 /** A text that sorts after the ids of all events up to this time, and before the ids of later events. */

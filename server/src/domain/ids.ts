@@ -37,7 +37,7 @@ export function startOfIds(prefix: IdPrefix, ms: number): string {
  * Whether `ref` has the form of an id, but is the name of the record that was found. The caller probably means the id
  * of another record, which may be deleted already, so an operation that deletes must not delete the found record.
  */
-export function isNameLikeId(ref: string, prefix: IdPrefix, foundId: string): boolean {
+export function looksLikeIdOfAnother(ref: string, prefix: IdPrefix, foundId: string): boolean {
   return (
     ref !== foundId && ref.startsWith(`${prefix}_`) && /^[0-9A-Za-z]{22}$/.test(ref.slice(prefix.length + 1))
   );

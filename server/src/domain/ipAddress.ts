@@ -55,7 +55,7 @@ export function parseRange(text: string): { range: AddressRange; text: string } 
 
 const notAddress: RangeFlaw = {
   message: "is not an IP address or CIDR range",
-  fix: "send one such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32",
+  fix: "send an address or a range, such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32",
 };
 
 /** Whether one of the ranges contains the address. */

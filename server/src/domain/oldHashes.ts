@@ -38,7 +38,7 @@ const bounds = {
 /**
  * At most this many keys with a salted hash may have the same first characters, because a look-up compares all of them.
  */
-export const mostOfOneStart = 8;
+export const mostPerStart = 8;
 
 /**
  * The most work that one comparison may take, and that the comparisons with all keys of the same first characters may

@@ -1,7 +1,7 @@
 import { expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { type Account, accountAt, availableIn, type Cost, charge, giveBack, unitsOf } from "./accounts.ts";
-import { firstTime, type Outlook, outlookOf, type Return } from "./outlooks.ts";
+import { firstTime, type Outlook, outlookOf, type ReturnedUnits } from "./outlooks.ts";
 import { newQuota, nextResetsMs, type Quota, type QuotaRule } from "./quotas.ts";
 
 const hourMs = 3_600_000;
@@ -23,7 +23,7 @@ const owner = { id: "sub_1", workspaceId: "ws_1", kind: "key", creditsEpoch: 0 }
 const unlimited = { remaining: null, refillAmount: null, refillDay: null, nextRefillAtMs: null };
 
 /** The simple definition of the account at `ms`: every hold that expires until then gives back its units. */
-function jump(account: Account, returns: readonly Return[], ms: number): Account {
+function jump(account: Account, returns: readonly ReturnedUnits[], ms: number): Account {
   const current = returns
     .filter(({ atMs }) => atMs <= ms)
     .reduce((before, one) => giveBack(accountAt(before, one.atMs), one, one.units, one.atMs), account);
@@ -36,7 +36,7 @@ function withHolds(
   holds: readonly { of: string | undefined; units: number; hours: number }[],
 ) {
   let current = accountAt(account, startMs);
-  const returns: Return[] = [];
+  const returns: ReturnedUnits[] = [];
   for (const { of, units, hours } of holds) {
     const { accounts, taken } = charge([current], unitsOf(of, units), startMs);
     current = accounts[0] ?? current;

@@ -2,7 +2,7 @@ import { type Account, type AccountTaken, accountAt, availableIn, giveBack } fro
 import { nextResetsMs } from "./quotas.ts";
 
 /** Units that an account will get back at `atMs`, when a hold expires. */
-export type Return = Omit<AccountTaken, "accountId"> & { units: number; atMs: number };
+export type ReturnedUnits = Omit<AccountTaken, "accountId"> & { units: number; atMs: number };
 
 /** From `atMs` until the next step, at most `available` units can be taken. */
 export type Step = { atMs: number; available: number };
@@ -16,7 +16,7 @@ export type Outlook = {
 };
 
 /** The outlook of an account from `fromMs` on. `account` is the account at that time, and all `returns` are later. */
-export function outlookOf(account: Account, returns: readonly Return[], fromMs: number): Outlook {
+export function outlookOf(account: Account, returns: readonly ReturnedUnits[], fromMs: number): Outlook {
   return {
     account,
     steps(quota) {
@@ -32,7 +32,7 @@ export function outlookOf(account: Account, returns: readonly Return[], fromMs: 
  * alike, so this function treats the period that begins then as the last. Computing periods is expensive. There are
  * only three to compute, however many returns and grants there are.
  */
-function stepsOf(account: Account, returns: readonly Return[], fromMs: number): Step[] {
+function stepsOf(account: Account, returns: readonly ReturnedUnits[], fromMs: number): Step[] {
   const [quota] = account.quotas;
   const resets = quota === undefined ? [account.credits.nextRefillAtMs ?? 0] : nextResetsMs(quota);
   const grants = [

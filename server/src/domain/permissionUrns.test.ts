@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { isPermission } from "./caller.ts";
-import { keyspacesIn, parseGiven, parseUrn } from "./permissionUrns.ts";
+import { keyspacesIn, parsePermission, parseUrn } from "./permissionUrns.ts";
 
 const urn = (rest: string, workspace = "ws_1") => `unkey:v1:${workspace}:${rest}`;
 
@@ -56,7 +56,7 @@ test("each keyspace that a URN names by its id is found, once", () => {
 });
 
 test("a permission that is not a URN stands for itself", () => {
-  expect(parseGiven("api.*.read_key", "ws_1", apis)).toEqual({ permissions: ["api.*.read_key"] });
+  expect(parsePermission("api.*.read_key", "ws_1", apis)).toEqual({ permissions: ["api.*.read_key"] });
 });
 
 test("a URN for another workspace stands for nothing", () => {

@@ -78,7 +78,7 @@ export function parseUrn(
 }
 
 /** The permissions that a permission in a request stands for: itself, unless it is a URN. */
-export function parseGiven(
+export function parsePermission(
   permission: string,
   workspaceId: string,
   apis: ApisByKeyspace,

@@ -27,7 +27,7 @@ const stored = (prefix: string) =>
 test("a diff stores exactly the requested limits, in the order of the request", () => {
   fc.assert(
     fc.property(stored("a"), given, (before, after) => {
-      expect(diffRatelimits(before, after).set.map(({ given }) => given)).toEqual(after);
+      expect(diffRatelimits(before, after).set.map(({ requested }) => requested)).toEqual(after);
     }),
   );
 });

@@ -8,23 +8,25 @@ export type StoredRatelimit = {
 };
 
 /** A rate limit that a request sets, with its duration in `durationMs`. */
-export type GivenRatelimit = Omit<StoredRatelimit, "id">;
+export type RatelimitSettings = Omit<StoredRatelimit, "id">;
 
 export type RatelimitDiff = {
   /** all limits to store, in the order of the request; `existing` is the stored limit with the same name, if any */
-  set: { given: GivenRatelimit; existing: StoredRatelimit | undefined }[];
+  set: { requested: RatelimitSettings; existing: StoredRatelimit | undefined }[];
   removed: StoredRatelimit[];
 };
 
-/** What changes when `given` replaces `stored`. A limit keeps its id if the stored limits have one of the same name. */
+/**
+ * What changes when `requested` replaces `stored`. A limit keeps its id if the stored limits have one of the same name.
+ */
 export function diffRatelimits(
   stored: readonly StoredRatelimit[],
-  given: readonly GivenRatelimit[],
+  requested: readonly RatelimitSettings[],
 ): RatelimitDiff {
   const byName = new Map(stored.map((limit) => [limit.name, limit]));
-  const kept = new Set(given.map((limit) => limit.name));
+  const kept = new Set(requested.map((limit) => limit.name));
   return {
-    set: given.map((limit) => ({ given: limit, existing: byName.get(limit.name) })),
+    set: requested.map((limit) => ({ requested: limit, existing: byName.get(limit.name) })),
     removed: stored.filter((limit) => !kept.has(limit.name)),
   };
 }

@@ -53,7 +53,7 @@ export type KeyRecord = {
 };
 
 /** Whether `ids` contains the id of the key's keyspace or of the key's api. */
-export function isNamed(
+export function isInKeyspaces(
   { keyspaceId, apiId }: Pick<KeyRecord, "keyspaceId" | "apiId">,
   ids: readonly string[],
 ) {

@@ -40,7 +40,7 @@ export function authenticate(
   if (token === undefined) throw malformed();
   const hash = authentication.hashKey(token);
   const kept = authentication.rootKeys.findKept(noWorkspace, hash);
-  if (kept !== undefined) return judged(kept, authentication);
+  if (kept !== undefined) return callerOf(kept, authentication);
   // checked after the cache: a cached key is not mistyped, and this check costs more than everything above
   if (looksLikeRootKey(token) === "mistyped") throw malformed();
   return lookUp(hash, sender, authentication);
@@ -68,14 +68,14 @@ async function lookUp(hash: string, sender: Sender, authentication: Authenticati
   const { rootKeys, counters } = authentication;
   const record = await rootKeys.find(noWorkspace, hash);
   if (record === undefined) throw await unknownKey(sender.address(), counters);
-  return judged(record, authentication);
+  return callerOf(record, authentication);
 }
 
 /**
  * Returns the caller if the root key may be used now. Errors: `workspace_disabled`, `root_key_disabled`,
  * `root_key_expired`.
  */
-export function judged(record: RootKeyRecord, { nowMs }: Pick<Authentication, "nowMs">): Caller {
+export function callerOf(record: RootKeyRecord, { nowMs }: Pick<Authentication, "nowMs">): Caller {
   if (!record.workspaceEnabled) throw new Failure("workspace_disabled");
   if (!record.enabled) throw new Failure("root_key_disabled");
   if (record.expiresAtMs !== undefined && nowMs() > record.expiresAtMs) throw new Failure("root_key_expired");

@@ -118,7 +118,7 @@ function parseRange(entry: string): Range {
   const address = parse(text);
   if (address === undefined || lengths.length > 1) {
     throw new Error(
-      `TRUSTED_PROXIES: ${entry} is neither an address nor a CIDR range. Write one such as 10.0.0.1 or 10.0.0.0/8.`,
+      `TRUSTED_PROXIES: ${entry} is neither an address nor a CIDR range. Write an address or a range, such as 10.0.0.1 or 10.0.0.0/8.`,
     );
   }
   const most = address.kind() === "ipv4" ? 32 : 128;

@@ -5,7 +5,7 @@ import type { Failure } from "../errors/failure.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
-import { type Result, refusalOf, run } from "../run.ts";
+import { asFailure, type Result, run } from "../run.ts";
 import type { Services } from "../services.ts";
 import type { Access } from "./access.ts";
 import { bodyBudget, doors, kindOf, type OverloadReport, through } from "./admission.ts";
@@ -63,7 +63,7 @@ export function operationRoutes(
           ? respondToSmall(exchange, route)
           : respondToLarge(exchange, route, length, maxBytes);
       } catch (error) {
-        return exchanges.refuse(exchange, refusalOf(error));
+        return exchanges.refuse(exchange, asFailure(error));
       }
     };
   };
@@ -96,7 +96,7 @@ async function respondToLarge(
     body = await readBody(request, length, maxBytes, bodies);
     return await respond({ exchange, route, body });
   } catch (error) {
-    return route.refuse(exchange, refusalOf(error));
+    return route.refuse(exchange, asFailure(error));
   } finally {
     if (body !== undefined) dropBody(body, bodies);
   }
@@ -111,7 +111,7 @@ function respond(asked: Asked): MaybePromise<Response> {
       ? respondLater(exchange, route, result)
       : route.succeed(exchange, result);
   } catch (error) {
-    return route.refuse(exchange, refusalOf(error));
+    return route.refuse(exchange, asFailure(error));
   }
 }
 
@@ -121,7 +121,7 @@ async function respondLater(exchange: Exchange, route: Route, result: Promise<Re
   try {
     return route.succeed(exchange, await result);
   } catch (error) {
-    return route.refuse(exchange, refusalOf(error));
+    return route.refuse(exchange, asFailure(error));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql } from "../storage/engines/usage.ts";
 import type { Db } from "../storage/schema.ts";
 import { formatVersion, type Header, recordTypes } from "./format.ts";
 import { readRecords, type StoredType } from "./storedRecords.ts";
@@ -9,7 +9,7 @@ export type ExportSource = {
   /** a snapshot, which shows all records at the same moment */
   db: Db;
   /** where usage is stored; undefined: the document has no usage */
-  usage: UsageSql | undefined;
+  usage: PlainSql | undefined;
   workspace: Header["workspace"];
   /** the fingerprint of the server's recovery key; undefined if it has none */
   recoveryKey: string | undefined;
@@ -80,7 +80,7 @@ async function* linesOf(
 }
 
 async function* usageLines(
-  usage: UsageSql | undefined,
+  usage: PlainSql | undefined,
   workspaceId: string,
   type: "usage" | "lastUse",
 ): AsyncGenerator<string> {

@@ -181,7 +181,7 @@ export const recordSchemas = {
     defaultPrefix: word(1, 16)
       .nullable()
       .default(null)
-      .describe("The prefix of keys that are created without one."),
+      .describe("The prefix of keys that are created without `prefix`."),
     defaultByteLength: z
       .int()
       .min(16)
@@ -284,7 +284,7 @@ export const recordSchemas = {
   movement: z.strictObject({
     id: id("The movement's id."),
     ownerId: id("The owner of the changed units: the `subjectId` of a key, or the id of an identity."),
-    atMs: instant.describe("When it happened."),
+    atMs: instant.describe("When the units were changed."),
     kind: z.enum(movementKinds).describe("The kind of change."),
     quota: text(1, 128).nullable().default(null).describe("The name of the quota. Omitted: credits."),
     amount: z.int().describe("By how many units the balance was changed."),
@@ -344,7 +344,7 @@ export const recordSchemas = {
   }),
   auditEvent: z.strictObject({
     id: id("The event's id."),
-    atMs: instant.describe("When it happened."),
+    atMs: instant.describe("When the event happened."),
     requestId: storedId.describe("The id of the request."),
     actorId: storedId.describe("Who did it: the id of a root key, or the name of a command."),
     event: text(1, 255).describe("What was done, such as `key.create`."),

@@ -9,9 +9,9 @@ import { openStorage } from "../storage/open.ts";
 import { importRecords } from "./importRecords.ts";
 import { type Entry, parseRecord } from "./parseRecord.ts";
 
-const files = engines.filter(({ name }) => name !== "sqlite in memory"); // no other process can import into memory
+const persistentEngines = engines.filter(({ name }) => name !== "sqlite in memory"); // no other process can import into memory
 
-describe.each(files)("on $name,", (engine) => {
+describe.each(persistentEngines)("on $name,", (engine) => {
   const server = testServer({ engine });
   const workspace = testWorkspace(server);
   const other = testWorkspace(server);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { CompiledQuery } from "kysely";
-import { config, exported, files, imported, total } from "../../test/moving.ts";
+import { config, exported, imported, persistentEngines, total } from "../../test/moving.ts";
 import { testServer, testWorkspace } from "../../test/setUp.ts";
 import { recordingQueries } from "../../test/statements.ts";
 import { makeWorkspace } from "../../test/workspace.ts";
@@ -8,7 +8,7 @@ import { recoveryWith } from "../sealing.ts";
 import type { ImportOptions, Report } from "./importRecords.ts";
 import { readRecords } from "./storedRecords.ts";
 
-describe.each(files)("on $name,", (engine) => {
+describe.each(persistentEngines)("on $name,", (engine) => {
   const server = testServer({ engine, config });
   const workspace = testWorkspace(server);
   const hash = (key: string) => server.services.hashKey(key);

@@ -8,9 +8,9 @@ import { type Entry, parseRecord } from "./parseRecord.ts";
 import { readLastUses } from "./usageRecords.ts";
 
 // each connection to memory would have its own usage
-const files = engines.filter(({ name }) => name !== "sqlite in memory");
+const persistentEngines = engines.filter(({ name }) => name !== "sqlite in memory");
 
-describe.each(files)("on $name,", (engine) => {
+describe.each(persistentEngines)("on $name,", (engine) => {
   const server = testServer({ engine });
   const workspace = testWorkspace(server);
 

@@ -1,5 +1,5 @@
 import { outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
-import type { UsageDatabase, UsageInsert, UsageSql } from "../storage/engines/usage.ts";
+import type { PlainInsert, PlainSql, UsageDatabase } from "../storage/engines/usage.ts";
 import { numberOf } from "../usage/countReader.ts";
 import { countColumns, nameKey, numberNames } from "../usage/countStore.ts";
 import type { Fields } from "./format.ts";
@@ -26,7 +26,7 @@ export type UnstoredUsage = {
  * and stores nothing.
  */
 export async function importLastUses(
-  sql: UsageSql,
+  sql: PlainSql,
   workspaceId: string,
   uses: readonly LastUse[],
   unstored: UnstoredUsage | undefined,
@@ -48,7 +48,7 @@ export async function importLastUses(
   return outcomesOf;
 }
 
-async function findLastUse(sql: UsageSql, workspaceId: string, keyId: string): Promise<number | undefined> {
+async function findLastUse(sql: PlainSql, workspaceId: string, keyId: string): Promise<number | undefined> {
   const [row] = await sql.rows<{ atMs: number }>(
     `select "atMs" from "lastUses" where "workspaceId" = $1 and "keyId" = $2`,
     workspaceId,
@@ -61,7 +61,7 @@ async function findLastUse(sql: UsageSql, workspaceId: string, keyId: string): P
  * An imported time never replaces a later time. In contrast, when a server stores the uses of its own keys, a stored
  * time that is later by more than a day must come from a wrong clock, and is replaced.
  */
-const laterUses: UsageInsert = {
+const laterUses: PlainInsert = {
   table: "lastUses",
   columns: { workspaceId: "text", keyId: "text", atMs: "int64" },
   end: `on conflict ("workspaceId", "keyId") do update set "atMs" = excluded."atMs"
@@ -102,7 +102,7 @@ export async function importUsage(
 
 /** Decides what would become of these counts. Stores nothing, not even the names of new subjects. */
 async function judgeCounts(
-  sql: UsageSql,
+  sql: PlainSql,
   workspaceId: string,
   counts: readonly UsageFields[],
   unstored: UnstoredUsage,
@@ -126,7 +126,7 @@ async function judgeCounts(
 
 type Subject = { workspaceNo: number; subjectNo: number };
 
-async function insertCount(tx: UsageSql, subject: Subject, fields: UsageFields): Promise<Outcome> {
+async function insertCount(tx: PlainSql, subject: Subject, fields: UsageFields): Promise<Outcome> {
   const judged = outcomeOf(fields, await findCount(tx, subject, fields));
   if (judged.kind !== "created") return judged;
   const { workspaceNo, subjectNo } = subject;
@@ -138,7 +138,7 @@ async function insertCount(tx: UsageSql, subject: Subject, fields: UsageFields):
 
 /** Finds what is stored for the subject, day and outcome of a count. */
 async function findCount(
-  sql: UsageSql,
+  sql: PlainSql,
   { workspaceNo, subjectNo }: Subject,
   { kind, day, outcome }: UsageFields,
 ): Promise<Count | undefined> {
@@ -154,7 +154,7 @@ function outcomeOf({ count, credits }: Count, stored: Count | undefined): Outcom
   return { kind: "kept", reason: "the database has another count for this subject, day and outcome" };
 }
 
-const days: UsageInsert = {
+const days: PlainInsert = {
   table: "usageDays",
   columns: Object.fromEntries(countColumns.map((name) => [name, "int64" as const])),
   end: "",

@@ -1,5 +1,5 @@
-import { isSalted, mostOfOneStart, mostWork, workOf } from "../domain/oldHashes.ts";
-import { type ApisByKeyspace, parseGiven } from "../domain/permissionUrns.ts";
+import { isSalted, mostPerStart, mostWork, workOf } from "../domain/oldHashes.ts";
+import { type ApisByKeyspace, parsePermission } from "../domain/permissionUrns.ts";
 import { inByteOrder } from "../storage/batches.ts";
 import type { Engine } from "../storage/engine.ts";
 import { keyspaceIdOf } from "../storage/queries/apis.ts";
@@ -219,8 +219,8 @@ function flawOfStart(
   const start = textIn(fields, "start");
   const sharing = new Map([...(facts.starts.get(start) ?? []), ...(known.starts.get(start) ?? [])]);
   sharing.set(fields.id, workOf(hash));
-  if (sharing.size > mostOfOneStart) {
-    return `${mostOfOneStart} keys with a salted hash have the same start already: give these keys longer starts`;
+  if (sharing.size > mostPerStart) {
+    return `${mostPerStart} keys with a salted hash have the same start already: give these keys longer starts`;
   }
   const work = [...sharing.values()].reduce((sum, one) => sum + one, 0);
   if (work > mostWork) {
@@ -299,7 +299,7 @@ function plainPermissionsOf(
 ): { grants: string[] } | { flaw: string } {
   const plain: string[] = [];
   for (const permission of (fields as Fields<"rootKey">).permissions) {
-    const parsed = parseGiven(permission, workspaceId, apis);
+    const parsed = parsePermission(permission, workspaceId, apis);
     if ("flaw" in parsed) {
       return { flaw: `its permission ${permission} ${parsed.flaw.message}: ${parsed.flaw.fix}` };
     }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { startTest, type TestEngine, type TestServer } from "../../test/harness.ts";
-import { config, exported, files, imported, total } from "../../test/moving.ts";
+import { config, exported, imported, persistentEngines, total } from "../../test/moving.ts";
 import { makeWorkspace, type Workspace } from "../../test/workspace.ts";
 import { makeWorld } from "../../test/world.ts";
 
@@ -104,7 +104,9 @@ async function withServers(
   }
 }
 
-const pairs = files.flatMap((from) => files.map((to) => ({ from, to, name: `${from.name} to ${to.name}` })));
+const pairs = persistentEngines.flatMap((from) =>
+  persistentEngines.map((to) => ({ from, to, name: `${from.name} to ${to.name}` })),
+);
 
 const withoutHeader = (lines: readonly string[]) => lines.slice(1);
 

@@ -1,5 +1,5 @@
 import { outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
-import type { UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql } from "../storage/engines/usage.ts";
 import type { CountTable } from "../usage/countStore.ts";
 import type { Fields } from "./format.ts";
 
@@ -22,7 +22,7 @@ const subjectsAtOnce = 50_000;
 const pageSize = 1_000;
 
 /** Reads the usage counts of a workspace, added up by day from the tables for minutes, hours and days. */
-export async function* readUsage(sql: UsageSql, workspaceId: string): AsyncGenerator<UsageFields> {
+export async function* readUsage(sql: PlainSql, workspaceId: string): AsyncGenerator<UsageFields> {
   for await (const [kind, slice] of slicesOf(sql, workspaceId)) {
     const day = dateOf(slice.day);
     for (const { subjectId, outcome: no, count, credits } of await countsOf(sql, slice)) {
@@ -34,7 +34,7 @@ export async function* readUsage(sql: UsageSql, workspaceId: string): AsyncGener
 }
 
 /** Divides the counts by kind, day and range of subjects. One statement can read the counts of a slice. */
-async function* slicesOf(sql: UsageSql, workspaceId: string): AsyncGenerator<[UsageFields["kind"], Slice]> {
+async function* slicesOf(sql: PlainSql, workspaceId: string): AsyncGenerator<[UsageFields["kind"], Slice]> {
   const workspaceNo = await workspaceNoOf(sql, workspaceId);
   if (workspaceNo === undefined) return;
   const [largest] = await sql.rows<{ no: number | null }>(`select max("id") as "no" from "usageNames"`);
@@ -48,7 +48,7 @@ async function* slicesOf(sql: UsageSql, workspaceId: string): AsyncGenerator<[Us
   }
 }
 
-async function workspaceNoOf(sql: UsageSql, workspaceId: string): Promise<number | undefined> {
+async function workspaceNoOf(sql: PlainSql, workspaceId: string): Promise<number | undefined> {
   const [row] = await sql.rows<{ id: number }>(
     `select "id" from "usageNames" where "kind" = $1 and "workspaceId" = $2 and "name" = $2`,
     subjectKinds.workspace,
@@ -58,7 +58,7 @@ async function workspaceNoOf(sql: UsageSql, workspaceId: string): Promise<number
 }
 
 /** The first and the last day that have counts. Without any counts, the first is after the last. */
-async function daysOf(sql: UsageSql, workspaceNo: number, kindNo: number) {
+async function daysOf(sql: PlainSql, workspaceNo: number, kindNo: number) {
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
   for (const [table, perDay] of tables) {
@@ -80,7 +80,7 @@ type Slice = { workspaceNo: number; kindNo: number; day: number; from: number; t
 type Count = { subjectId: string; outcome: number; count: number; credits: number };
 
 /** The counts of one slice. The rows with tag 0 count all verifications, whether they have tags or not. */
-export function countsOf(sql: UsageSql, { workspaceNo, kindNo, day, from, to }: Slice): Promise<Count[]> {
+export function countsOf(sql: PlainSql, { workspaceNo, kindNo, day, from, to }: Slice): Promise<Count[]> {
   const parts = tables.map(
     ([table, perDay]) => `select "subjectNo", "outcome", "count", "credits" from "${table}"
       where "workspaceNo" = $1 and "kind" = $2 and "tagNo" = 0 and "subjectNo" between $3 and $4
@@ -102,7 +102,7 @@ function dateOf(day: number): string {
   return new Date(day * periodMs.day).toISOString().slice(0, 10);
 }
 
-export async function* readLastUses(sql: UsageSql, workspaceId: string): AsyncGenerator<Fields<"lastUse">> {
+export async function* readLastUses(sql: PlainSql, workspaceId: string): AsyncGenerator<Fields<"lastUse">> {
   let afterId = "";
   for (;;) {
     const page = await sql.rows<Fields<"lastUse">>(

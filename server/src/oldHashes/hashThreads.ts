@@ -3,8 +3,8 @@ import { startWorker, type WorkerThread } from "../storage/workerThread.ts";
 /** `hash`: the hash that the key has. "unknown": the key has none of the hashes. "busy": nothing was compared. */
 export type Comparison = { hash: string } | "unknown" | "busy";
 
-/** A key that may have one of these hashes. */
-export type Guess = { key: string; hashes: readonly string[] };
+/** A key, and the hashes to compare it with. */
+export type ComparisonTask = { key: string; hashes: readonly string[] };
 
 /** What a thread found. `found`: the hash that the key has. `failures`: why some hashes could not be compared. */
 export type Compared = { found: string | undefined; failures: readonly string[] };
@@ -13,17 +13,16 @@ export type Compared = { found: string | undefined; failures: readonly string[] 
 export type HashThreads = {
   /**
    * Finds the first of the hashes that the key has. `place` is the workspace and the start of the waiting keys. At most
-   * two guesses of a place run or are queued.
+   * two comparisons of a place run or are queued.
    */
-  compare(guess: Guess, place: string): Promise<Comparison>;
-  /** Returns the number of guesses that run or are queued. */
+  compare(task: ComparisonTask, place: string): Promise<Comparison>;
+  /** Returns the number of comparisons that run or are queued. */
   pending(): number;
   close(): Promise<void>;
 };
 
 /**
- * The maximum number of guesses (keys to compare with hashes) that run or are queued. More would wait so long that their
- * callers give up.
+ * The maximum number of comparisons that run or are queued. More would wait so long that their callers give up.
  */
 const mostPending = 16;
 /**
@@ -31,7 +30,7 @@ const mostPending = 16;
  */
 const mostPendingOfOnePlace = 2;
 
-type Thread = WorkerThread<Guess>;
+type Thread = WorkerThread<ComparisonTask>;
 
 /** Calls `onFailure` with the reason if a key could not be compared with the hashes of a `place`. */
 export function hashThreads(count: number, onFailure: (place: string, message: string) => void): HashThreads {
@@ -55,10 +54,10 @@ export function hashThreads(count: number, onFailure: (place: string, message: s
   }
 
   return {
-    async compare(guess, place) {
+    async compare(task, place) {
       if (!enter(place)) return "busy";
       try {
-        const { found, failures } = await pool.run(guess);
+        const { found, failures } = await pool.run(task);
         for (const failure of failures) onFailure(place, failure);
         return found === undefined ? "unknown" : { hash: found };
       } catch (error) {
@@ -76,8 +75,8 @@ export function hashThreads(count: number, onFailure: (place: string, message: s
 class Closed extends Error {}
 
 /**
- * Creates a pool of at most `count` threads. A thread is started when a guess finds no free one; if all run, the guess is
- * queued. A thread that failed is replaced.
+ * Creates a pool of at most `count` threads. A thread is started when a comparison finds no free one; if all run, the
+ * comparison is queued. A thread that failed is replaced.
  */
 function threadPool(count: number) {
   const idle: Thread[] = [];
@@ -116,10 +115,10 @@ function threadPool(count: number) {
 
   return {
     /** Errors: `Closed` after `close`, and errors of the thread, such as too little memory. */
-    async run(guess: Guess): Promise<Compared> {
+    async run(task: ComparisonTask): Promise<Compared> {
       const thread = await take();
       try {
-        const [compared] = await thread.ask(guess);
+        const [compared] = await thread.ask(task);
         giveBack(thread);
         return compared as Compared;
       } catch (error) {
@@ -136,7 +135,7 @@ function threadPool(count: number) {
 }
 
 function startThread(): Thread {
-  return startWorker<null, Guess>(
+  return startWorker<null, ComparisonTask>(
     new URL("./hashWorker.ts", import.meta.url),
     null,
     ({ message }) => new Error(message),

@@ -2,15 +2,15 @@
 import { pbkdf2Sync, timingSafeEqual } from "node:crypto";
 import { schemeOf } from "../domain/oldHashes.ts";
 import { followOrders } from "../storage/workerThread.ts";
-import type { Compared, Guess } from "./hashThreads.ts";
+import type { Compared, ComparisonTask } from "./hashThreads.ts";
 
-followOrders<null, Guess>((guess) => [compare(guess)]);
+followOrders<null, ComparisonTask>((task) => [compare(task)]);
 
 /**
  * Finds the first hash that the key has. Skips hashes that the runtime cannot read. Errors: the runtime's, if it has
  * too little memory.
  */
-function compare({ key, hashes }: Guess): Compared {
+function compare({ key, hashes }: ComparisonTask): Compared {
   const failures: string[] = [];
   const found = hashes.find((hash) => {
     try {

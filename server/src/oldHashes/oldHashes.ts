@@ -4,9 +4,9 @@ import { singleFlight } from "../upstream/singleFlight.ts";
 import { unknownKeys } from "../upstream/unknownKeys.ts";
 import { type Comparison, type HashThreads, hashThreads } from "./hashThreads.ts";
 
-export const guessResults = ["matched", "unknown", "busy"] as const;
+export const comparisonResults = ["matched", "unknown", "busy"] as const;
 
-export type GuessResult = (typeof guessResults)[number];
+export type ComparisonResult = (typeof comparisonResults)[number];
 
 /** Recognizes keys by the hashes of the systems that they were imported from. */
 export type OldHashes = {
@@ -31,7 +31,7 @@ export type OldHashes = {
    */
   rejectMatch(key: string, hashes: readonly string[]): void;
   /** Returns the number of comparisons since the start of this process, by result. */
-  results(): Readonly<Record<GuessResult, number>>;
+  results(): Readonly<Record<ComparisonResult, number>>;
   /** Returns the number of comparisons that run or are queued. */
   pending(): number;
   close(): Promise<void>;
@@ -59,15 +59,15 @@ export function openOldHashes({
   const once = singleFlight<Comparison>();
   const results = { matched: 0, unknown: 0, busy: 0 };
   const pool = hashThreads(threads, onFailure);
-  // the name of a guess covers the key and all hashes: if the hashes have changed, the key is compared again
+  // the name of a comparison covers the key and all hashes: if the hashes have changed, the key is compared again
   const nameOf = (key: string, hashes: readonly string[]) =>
     createHash("sha256")
       .update(JSON.stringify([key, hashes]))
       .digest("base64url");
 
-  async function compare(guess: string, ...asked: Parameters<HashThreads["compare"]>) {
+  async function compare(name: string, ...asked: Parameters<HashThreads["compare"]>) {
     const found = await pool.compare(...asked);
-    if (found === "unknown") unknown.add(guess);
+    if (found === "unknown") unknown.add(name);
     results[typeof found === "string" ? found : "matched"] += 1;
     return found;
   }
@@ -85,9 +85,9 @@ export function openOldHashes({
       return digests;
     },
     async compare(key, hashes, place) {
-      const guess = nameOf(key, hashes);
-      if (unknown.has(guess)) return "unknown";
-      return once(guess, () => compare(guess, { key, hashes }, place));
+      const name = nameOf(key, hashes);
+      if (unknown.has(name)) return "unknown";
+      return once(name, () => compare(name, { key, hashes }, place));
     },
     rejectMatch: (key, hashes) => unknown.add(nameOf(key, hashes)),
     results: () => results,

@@ -3,7 +3,7 @@ import { settlementEvent, type UsageEvent } from "../domain/usage.ts";
 import { type Engine, StorageError } from "./engine.ts";
 import { deleteOldAuditEvents } from "./queries/audit.ts";
 import { deleteOldConsoleSessions } from "./queries/consoleSessions.ts";
-import { deleteGonePermission, deleteGoneRole } from "./queries/gone.ts";
+import { purgeDeletedPermission, purgeDeletedRole } from "./queries/deleted.ts";
 import { deleteOldHolds } from "./queries/holds.ts";
 import { deleteOldResponses } from "./queries/idempotency.ts";
 import { deleteOldMovements } from "./queries/movements.ts";
@@ -40,7 +40,7 @@ export function cleanUpTasks(
   auditRetentionMs: number | undefined,
   record: (event: UsageEvent) => void,
 ): CleanUpTasks {
-  const always = [deleteGonePermission, deleteGoneRole];
+  const always = [purgeDeletedPermission, purgeDeletedRole];
   const usual: CleanUpTasks["byAge"] = [
     deleteOldResponses,
     (tx, nowMs, limit) => chargeExpiredHolds(tx, { nowMs, limit }, record),

@@ -2,7 +2,7 @@ import { type Attributes, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace 
 import { catalogue } from "../errors/catalogue.ts";
 import { Failure } from "../errors/failure.ts";
 import type { Exchange, RequestTracing } from "../http/exchange.ts";
-import { toldMethod } from "../metrics.ts";
+import { methodLabel } from "../metrics.ts";
 import type { Result } from "../run.ts";
 import { currentSpan, failed } from "./spans.ts";
 import { remoteParent } from "./traceparent.ts";
@@ -41,7 +41,7 @@ export function requestTracing(tracer: Tracer, continues: boolean): RequestTraci
         "latchkey.operation": operation.name,
       }));
       return (request, socket) => {
-        const method = toldMethod(request.method);
+        const method = methodLabel(request.method);
         const attributes = { "http.request.method": method, ...attributesOf() };
         const options = { kind: SpanKind.SERVER, attributes };
         const span = tracer.startSpan(`${method} ${route}`, options, parentOf(request, continues));
@@ -79,7 +79,7 @@ function parentOf(request: Request, continues: boolean) {
 
 /** Starts the span of a request to an unknown path. The span does not have the path, which may contain anything. */
 function unknownPathSpan(tracer: Tracer, { request, startedAtMs }: Exchange, continues: boolean): Span {
-  const method = toldMethod(request.method);
+  const method = methodLabel(request.method);
   const attributes = { "http.request.method": method, "url.scheme": "http" };
   const options = { kind: SpanKind.SERVER, startTime: startedAtMs, attributes };
   return tracer.startSpan(method, options, parentOf(request, continues));

@@ -4,7 +4,7 @@ import { engines, startTest, type TestEngine, type TestServer } from "../../test
 import { expectRefusal } from "../../test/refusal.ts";
 import { stoppedAfterTest } from "../../test/setUp.ts";
 import {
-  type Asked,
+  type FakeUpstream,
   makeApi,
   makeWaiting,
   passTo,
@@ -212,7 +212,7 @@ test("an upstream that does not respond in time causes a 503", async () => {
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const upstream: Asked = kept(startUpstream(() => held.then(() => new Response())));
+  const upstream: FakeUpstream = kept(startUpstream(() => held.then(() => new Response())));
   const settings = { UPSTREAM_VERIFY_TIMEOUT_MS: "100" };
   const server = kept(await startAfter(memory, upstream.url, "fallback", settings));
   await makeWaiting(server, { keyId: "key_waiting", apiId: await makeApi(server), start: "sk_abcd" });

@@ -46,7 +46,7 @@ export type Upstream = {
   mayAsk: CallBudget;
   credits: CreditOrder;
   /** asks about each key only once at a time */
-  once: SingleFlight<void>;
+  singleFlight: SingleFlight<void>;
   noteDifference(kind: DifferenceKind, example: DifferenceExample): void;
   /** Returns the number of calls since the start, by result, including those that were not made (`not_asked`). */
   results(): Readonly<Record<UpstreamResult, number>>;
@@ -101,7 +101,7 @@ export function openUpstream(options: Options): Upstream {
     unknown: unknownKeys(monotonicMs),
     mayAsk: callBudget(callsPerSecond, monotonicMs),
     credits: creditOrder(),
-    once: singleFlight(),
+    singleFlight: singleFlight(),
     results: () => results,
     async verify(body) {
       if (atOnce < mostAtOnce && breaker.admits()) return ask(body);

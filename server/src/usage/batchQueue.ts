@@ -1,4 +1,4 @@
-import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql, UsageDatabase } from "../storage/engines/usage.ts";
 import { addMinutes, type CountRow, setLastUses, type UseRow } from "./countStore.ts";
 import { deletePending, writePending } from "./pending.ts";
 
@@ -29,8 +29,8 @@ export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly Count
   let dropped = 0;
 
   /** Deletes the counts of a batch from `usagePending`: the batch's copy, or the older copy that is still there. */
-  async function deleteCopy(sql: UsageSql, { id }: Batch, { isOwn }: UsageDatabase): Promise<void> {
-    if (!isOwn) return;
+  async function deleteCopy(sql: PlainSql, { id }: Batch, { isOnlyWriter }: UsageDatabase): Promise<void> {
+    if (!isOnlyWriter) return;
     if (isUnwritten) await writePending(sql, [{ id: 0, rows: uncut() }]);
     else await deletePending(sql, id);
   }
@@ -45,7 +45,7 @@ export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly Count
       });
       return true;
     } catch (error) {
-      if (!database.isOfOneRow(error)) throw error;
+      if (!database.isRowRejection(error)) throw error;
       dropped += batch.rows.length;
       await deleteCopy(database, batch, database);
       return false;
@@ -75,7 +75,7 @@ export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly Count
     async saveBatch(database: UsageDatabase): Promise<void> {
       const [batch] = batches;
       if (batch === undefined) return;
-      if (database.isOwn && isUnwritten && batches.length > 1) await writeAll(database);
+      if (database.isOnlyWriter && isUnwritten && batches.length > 1) await writeAll(database);
       const isStored = await store(database, batch);
       batches = batches.slice(1);
       if (isStored) saved(batch.rows);

@@ -1,5 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import type { UsageInsert, UsageSql } from "../storage/engines/usage.ts";
+import type { PlainInsert, PlainSql } from "../storage/engines/usage.ts";
 
 /**
  * Recorded events are stored in blocks. A block is a row with hundreds of events as compressed lines of text. A
@@ -28,7 +28,7 @@ export type Lines = {
  */
 export type BlockHead = { id: string; startMs: number; endMs: number; bytes: number; count: number };
 
-const blocks: UsageInsert = {
+const blocks: PlainInsert = {
   table: "usageBlocks",
   columns: {
     id: "text",
@@ -49,7 +49,7 @@ const fastest = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /** Stores each of these `Lines` as one block. */
 export async function insertBlocks(
-  sql: UsageSql,
+  sql: PlainSql,
   all: readonly Lines[],
   newId: () => string,
 ): Promise<{ lines: Lines; head: BlockHead }[]> {
@@ -71,7 +71,7 @@ export async function insertBlocks(
  * with the latest event comes first.
  */
 export function listHeads(
-  sql: UsageSql,
+  sql: PlainSql,
   workspaceId: string,
   { startMs, endMs, limit }: { startMs: number; endMs: number; limit: number },
 ): Promise<BlockHead[]> {
@@ -89,7 +89,7 @@ const exportedPerQuery = 1_000;
 
 /** Lists the blocks, in all workspaces, that contain events at `sinceMs` or later. The oldest block comes first. */
 export async function* listAllHeads(
-  sql: UsageSql,
+  sql: PlainSql,
   sinceMs: number,
 ): AsyncGenerator<{ id: string; workspaceId: string; endMs: number }> {
   let after = { endMs: sinceMs - 1, id: "" };
@@ -110,7 +110,7 @@ export async function* listAllHeads(
 
 /** Returns the events of these blocks as text, by the block's id. Omits blocks that were deleted meanwhile. */
 export async function readTexts(
-  sql: UsageSql,
+  sql: PlainSql,
   workspaceId: string,
   ids: readonly string[],
 ): Promise<Map<string, string>> {
@@ -124,7 +124,7 @@ export async function readTexts(
 }
 
 export async function deleteBlocks(
-  sql: UsageSql,
+  sql: PlainSql,
   workspaceId: string,
   ids: readonly string[],
 ): Promise<void> {
@@ -147,7 +147,7 @@ export function wanted(count: number): string {
   return `with "wanted"("id") as (values ${rows.join(", ")})`;
 }
 
-const gaps: UsageInsert = {
+const gaps: PlainInsert = {
   table: "usageGaps",
   columns: { workspaceId: "text", completeSinceMs: "int64" },
   end: `on conflict ("workspaceId") do update set "completeSinceMs" = excluded."completeSinceMs"
@@ -164,18 +164,18 @@ export const everyWorkspace = "";
  * Stores the time from which all events are complete: that of the first event ever. Does nothing if it is stored
  * already.
  */
-export async function markStart(sql: UsageSql, startMs: number): Promise<void> {
+export async function markStart(sql: PlainSql, startMs: number): Promise<void> {
   await sql.insert({ ...gaps, end: "on conflict do nothing" }, [[everyWorkspace, startMs]]);
 }
 
 /** Stores, for each workspace in `since`, that some of its events before this time were lost or deleted. */
-export async function noteGaps(sql: UsageSql, since: ReadonlyMap<string, number>): Promise<void> {
+export async function noteGaps(sql: PlainSql, since: ReadonlyMap<string, number>): Promise<void> {
   const rows = [...since].sort(([one], [other]) => (one < other ? -1 : 1));
   await sql.insert(gaps, rows);
 }
 
 /** Returns the time from which the workspace's events are complete, or `undefined` if no event was ever stored. */
-export async function findCompleteSince(sql: UsageSql, workspaceId: string): Promise<number | undefined> {
+export async function findCompleteSince(sql: PlainSql, workspaceId: string): Promise<number | undefined> {
   const rows = await sql.rows<{ completeSinceMs: number }>(
     `select "completeSinceMs" from "usageGaps" where "workspaceId" in ($1, '')`,
     workspaceId,

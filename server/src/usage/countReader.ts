@@ -1,8 +1,8 @@
 import { outcomes, type Period, periodMs, type SubjectKind, subjectKinds } from "../domain/usage.ts";
-import type { UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql } from "../storage/engines/usage.ts";
 import { wanted } from "./blocks.ts";
 import type { CountTable } from "./countStore.ts";
-import type { LastUsed, UsageQuery, UsageRow, UsedKeysQuery } from "./orders.ts";
+import type { LastUse, UsageQuery, UsageRow, UsedKeysQuery } from "./orders.ts";
 
 /**
  * For each period that a query can ask for: the tables that may have its counts, and how many rows of the table
@@ -31,7 +31,7 @@ export type Span = { table: CountTable; size: number; first: number; last: numbe
 type Stored = { start: number; outcome: number; no: number; count: number; credits: number };
 
 /** Reads the counts of one subject by period, or their sums over the whole time span by tag or by api. */
-export async function queryUsage(sql: UsageSql, query: UsageQuery): Promise<UsageRow[]> {
+export async function queryUsage(sql: PlainSql, query: UsageQuery): Promise<UsageRow[]> {
   const { workspaceId, subject, tag, by } = query;
   const workspaceNo = await numberOf(sql, workspaceId, "workspace", workspaceId);
   const subjectNo = await numberOf(sql, workspaceId, subject.kind, subject.id);
@@ -60,7 +60,7 @@ type Asked = {
   by: "api" | "tag" | undefined;
 };
 
-function readSpan(sql: UsageSql, span: Span, asked: Asked): Promise<Stored[]> {
+function readSpan(sql: PlainSql, span: Span, asked: Asked): Promise<Stored[]> {
   const { table, size, first, last } = span;
   const { workspaceNo, kind, subjectNo, tagNo, by } = asked;
   const sums = `sum("count") as "count", sum("credits") as "credits"`;
@@ -97,7 +97,7 @@ function readSpan(sql: UsageSql, span: Span, asked: Asked): Promise<Stored[]> {
 
 /** Returns the span to read from each table, without times before the table's first row or after its last row. */
 export async function spansOf(
-  sql: UsageSql,
+  sql: PlainSql,
   workspaceNo: number,
   kind: number,
   { period, startMs, endMs }: { period: Period; startMs: number; endMs: number },
@@ -148,7 +148,7 @@ function addedUp(found: readonly Stored[], sizeMs: number, names: Map<number, st
 }
 
 export async function numberOf(
-  sql: UsageSql,
+  sql: PlainSql,
   workspaceId: string,
   kind: SubjectKind,
   name: string,
@@ -164,7 +164,7 @@ export async function numberOf(
 
 const namesAtOnce = 500;
 
-export async function namesOf(sql: UsageSql, numbers: readonly number[]): Promise<Map<number, string>> {
+export async function namesOf(sql: PlainSql, numbers: readonly number[]): Promise<Map<number, string>> {
   const unique = [...new Set(numbers)];
   const found = new Map<number, string>();
   for (let at = 0; at < unique.length; at += namesAtOnce) {
@@ -180,11 +180,11 @@ export async function namesOf(sql: UsageSql, numbers: readonly number[]): Promis
 }
 
 export function queryLastUses(
-  sql: UsageSql,
+  sql: PlainSql,
   workspaceId: string,
   keyIds: readonly string[],
-): Promise<LastUsed[]> {
-  return sql.rows<LastUsed>(
+): Promise<LastUse[]> {
+  return sql.rows<LastUse>(
     `${wanted(keyIds.length)} select "keyId", "atMs" from "wanted" cross join "lastUses"
       where "workspaceId" = $${keyIds.length + 1} and "keyId" = "wanted"."id"`,
     ...keyIds,
@@ -193,12 +193,12 @@ export function queryLastUses(
 }
 
 /** Returns keys in the order of their last use. */
-export function queryUsedKeys(sql: UsageSql, query: UsedKeysQuery): Promise<LastUsed[]> {
+export function queryUsedKeys(sql: PlainSql, query: UsedKeysQuery): Promise<LastUse[]> {
   const { workspaceId, after, beforeMs, descending, limit } = query;
   const [direction, beyond] = descending ? ["desc", "<"] : ["asc", ">"];
   const first = descending ? { atMs: Number.MAX_SAFE_INTEGER, keyId: "" } : { atMs: -1, keyId: "" };
   const { atMs, keyId } = after ?? first;
-  return sql.rows<LastUsed>(
+  return sql.rows<LastUse>(
     `select "keyId", "atMs" from "lastUses"
       where "workspaceId" = $1 and ("atMs", "keyId") ${beyond} ($2, $3) and "atMs" < $4
       order by "atMs" ${direction}, "keyId" ${direction} limit $5`,

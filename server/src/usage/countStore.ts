@@ -1,4 +1,4 @@
-import type { UsageInsert, UsageSql } from "../storage/engines/usage.ts";
+import type { PlainInsert, PlainSql } from "../storage/engines/usage.ts";
 
 /**
  * A row of a count table, in the order of its columns. Names of workspaces, subjects and tags are stored once, in
@@ -42,7 +42,7 @@ export const addUp = (table: CountTable) =>
   `on conflict ("workspaceNo", "kind", "start", "subjectNo", "tagNo", "outcome") do update set
     "count" = ${sum(table, "count")}, "credits" = ${sum(table, "credits")}`;
 
-const minutes: UsageInsert = {
+const minutes: PlainInsert = {
   table: "usageMinutes",
   columns: Object.fromEntries(countColumns.map((name) => [name, "int64" as const])),
   end: addUp("usageMinutes"),
@@ -52,7 +52,7 @@ const minutes: UsageInsert = {
  * Adds these rows to the counts by minute. If several nodes write to the database, the caller must sort the rows with
  * `compareRows`. Nodes that count the same subjects then lock the rows in the same order, and never deadlock.
  */
-export async function addMinutes(sql: UsageSql, rows: readonly CountRow[]): Promise<void> {
+export async function addMinutes(sql: PlainSql, rows: readonly CountRow[]): Promise<void> {
   await sql.insert(minutes, rows);
 }
 
@@ -70,7 +70,7 @@ export function compareRows(one: CountRow, other: CountRow): number {
 
 export type Name = { kind: number; workspaceId: string; name: string };
 
-const names: UsageInsert = {
+const names: PlainInsert = {
   table: "usageNames",
   columns: { kind: "int64", workspaceId: "text", name: "text", day: "int64" },
   end: `on conflict ("kind", "workspaceId", "name") do update
@@ -85,7 +85,7 @@ export const nameKey = ({ kind, workspaceId, name }: Name) => `${kind}${workspac
  * which is in days since 1970.
  */
 export async function numberNames(
-  sql: UsageSql,
+  sql: PlainSql,
   all: readonly Name[],
   day: number,
 ): Promise<Map<string, number>> {
@@ -104,7 +104,7 @@ export async function numberNames(
  */
 const neverAheadMs = 86_400_000;
 
-const lastUses: UsageInsert = {
+const lastUses: PlainInsert = {
   table: "lastUses",
   columns: { workspaceId: "text", keyId: "text", atMs: "int64" },
   end: `on conflict ("workspaceId", "keyId") do update set "atMs" = excluded."atMs"
@@ -113,6 +113,6 @@ const lastUses: UsageInsert = {
 
 export type UseRow = readonly [workspaceId: string, keyId: string, atMs: number];
 
-export async function setLastUses(sql: UsageSql, rows: readonly UseRow[]): Promise<void> {
+export async function setLastUses(sql: PlainSql, rows: readonly UseRow[]): Promise<void> {
   await sql.insert(lastUses, rows);
 }

@@ -1,7 +1,7 @@
 import { eventId, eventTimeMs, positionAfter } from "../domain/eventId.ts";
 import { createdAtMs } from "../domain/ids.ts";
 import { type EventKind, kindOf } from "../domain/usage.ts";
-import type { UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql } from "../storage/engines/usage.ts";
 import { type BlockHead, findCompleteSince, listHeads, readTexts } from "./blocks.ts";
 import { eventOf, type RecordedEvent } from "./lines.ts";
 
@@ -51,7 +51,7 @@ const maxBlocks = 256;
 const aroundRequestMs = { before: 1_000, after: 10_000 };
 
 /** Finds a page of events, newest first. */
-export async function findEvents(sql: UsageSql, query: EventQuery): Promise<EventPage> {
+export async function findEvents(sql: PlainSql, query: EventQuery): Promise<EventPage> {
   const completeSinceMs = await findCompleteSince(sql, query.workspaceId);
   const atMs = query.requestId === undefined ? undefined : createdAtMs(query.requestId);
   if (atMs !== undefined && query.afterId === undefined) {
@@ -83,7 +83,7 @@ type Plan = {
   eventsIn(text: string): FoundEvent[];
 };
 
-async function readPage(sql: UsageSql, query: EventQuery): Promise<Page> {
+async function readPage(sql: PlainSql, query: EventQuery): Promise<Page> {
   let most = maxBlocks;
   for (let attempt = 0; ; attempt += 1) {
     const read = await readPlanned(await plan(sql, query, most), attempt === restarts);
@@ -92,7 +92,7 @@ async function readPage(sql: UsageSql, query: EventQuery): Promise<Page> {
   }
 }
 
-async function plan(sql: UsageSql, query: EventQuery, most: number): Promise<Plan> {
+async function plan(sql: PlainSql, query: EventQuery, most: number): Promise<Plan> {
   const { startMs = 0, endMs = Number.MAX_SAFE_INTEGER, limit, workspaceId, afterId } = query;
   const afterMs = afterId === undefined ? undefined : eventTimeMs(afterId);
   const beforeMs = afterMs === undefined ? endMs : Math.min(endMs, afterMs + 1);

@@ -49,10 +49,10 @@ function writer() {
   };
   const waiting = waitingEvents(newId);
   const merger = blockMerger(newId);
-  let order = 0;
+  let sequence = 0;
   return {
     add(keyId: string, atMs: number, more: Partial<UsageEvent> = {}): void {
-      const requestId = `req_${String(order).padStart(22, "0")}`;
+      const requestId = `req_${String(sequence).padStart(22, "0")}`;
       const event = {
         atMs,
         workspaceId: "ws_1",
@@ -64,8 +64,8 @@ function writer() {
         tags: [],
         ...more,
       };
-      waiting.add("ws_1", false, atMs, lineOf(event, order));
-      order += 1;
+      waiting.add("ws_1", false, atMs, lineOf(event, sequence));
+      sequence += 1;
     },
     async store(usage: UsageDatabase): Promise<void> {
       for (const { lines, head } of await waiting.store(usage)) merger.remember(lines, head);

@@ -1,4 +1,4 @@
-import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql, UsageDatabase } from "../storage/engines/usage.ts";
 import { type BlockHead, deleteBlocks, insertBlocks, type Lines, readTexts, type Share } from "./blocks.ts";
 import { ownCopy } from "./lines.ts";
 import { fullChars } from "./waitingEvents.ts";
@@ -50,7 +50,7 @@ export function blockMerger(newId: () => string) {
   };
 }
 
-async function mergeBlocks(sql: UsageSql, merged: readonly Stored[], newId: () => string) {
+async function mergeBlocks(sql: PlainSql, merged: readonly Stored[], newId: () => string) {
   const [first] = merged;
   if (first === undefined) return undefined;
   const { workspaceId, share } = first;

@@ -33,9 +33,10 @@ export type UsageQuery = {
 };
 
 /** When a key was last verified, or when a root key was last used. */
-export type LastUsed = { keyId: string; atMs: number };
+export type LastUse = { keyId: string; atMs: number };
 
-export type LastUse = LastUsed & { workspaceId: string };
+/** The last use of a root key that is not stored yet. */
+export type LastUseToStore = LastUse & { workspaceId: string };
 
 /** A query for keys of a workspace in the order of their last use. */
 export type UsedKeysQuery = {
@@ -74,7 +75,7 @@ export type UsageOrder =
       steadyMs: number | undefined;
     }
   | { kind: "save" }
-  | { kind: "touch"; uses: LastUse[] }
+  | { kind: "touch"; uses: LastUseToStore[] }
   | Question;
 
 export type UsageOrderOf<K extends UsageOrder["kind"]> = Extract<UsageOrder, { kind: K }>;
@@ -88,8 +89,8 @@ export type UsageResults = {
   save: undefined;
   touch: undefined;
   query: UsageRow[];
-  lastUses: LastUsed[];
-  usedKeys: LastUsed[];
+  lastUses: LastUse[];
+  usedKeys: LastUse[];
   /**
    * `unfinished`: the caller must send the query again, with `isRest: true`, to read the rest. In between, the thread
    * can follow other orders.

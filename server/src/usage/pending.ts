@@ -1,5 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import type { UsageDatabase, UsageInsert, UsageSql } from "../storage/engines/usage.ts";
+import type { PlainInsert, PlainSql, UsageDatabase } from "../storage/engines/usage.ts";
 import { addMinutes, type CountRow, countColumns } from "./countStore.ts";
 
 /**
@@ -7,7 +7,7 @@ import { addMinutes, type CountRow, countColumns } from "./countStore.ts";
  * is killed, its next start adds the copied counts to the count tables. Writing all counts as one compressed row takes
  * a tenth of the time of adding each count to its own row.
  */
-const pending: UsageInsert = {
+const pending: PlainInsert = {
   table: "usagePending",
   columns: { id: "int64", body: "bytes" },
   end: "",
@@ -15,7 +15,7 @@ const pending: UsageInsert = {
 
 /** Replaces the content of `usagePending` with one row for each of these parts. */
 export async function writePending(
-  sql: UsageSql,
+  sql: PlainSql,
   parts: readonly { id: number; rows: readonly CountRow[] }[],
 ): Promise<void> {
   await sql.rows(`delete from "usagePending"`);
@@ -26,7 +26,7 @@ export async function writePending(
   );
 }
 
-export async function deletePending(sql: UsageSql, id: number): Promise<void> {
+export async function deletePending(sql: PlainSql, id: number): Promise<void> {
   await sql.rows(`delete from "usagePending" where "id" = $1`, id);
 }
 

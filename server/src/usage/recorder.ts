@@ -21,7 +21,7 @@ export function recorder() {
   let text = "";
   let write = lineWriter();
   let count = 0;
-  let order = 0;
+  let sequence = 0;
   let lost = 0;
   let lostTags = 0;
   /** for each workspace, how many characters of tags were recorded since the last flush */
@@ -51,8 +51,8 @@ export function recorder() {
         lose(event.atMs, 1);
         return;
       }
-      text += write(withTagsThatFit(event), order);
-      order += 1;
+      text += write(withTagsThatFit(event), sequence);
+      sequence += 1;
       count += 1;
     },
     lose,

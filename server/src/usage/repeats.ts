@@ -19,21 +19,21 @@ const mostKept = 1_000;
 
 /**
  * Returns a function that turns an event of an `add` order into a line. The caller must pass it all events of the order
- * in sequence. Each event's sequence number, `order`, must be that of the previous event plus 1.
+ * in the order in which they were recorded: each `sequence` must be that of the previous event plus 1.
  */
-export function lineWriter(): (event: UsageEvent, order: number) => string {
+export function lineWriter(): (event: UsageEvent, sequence: number) => string {
   const kept = new Map<string, { event: UsageEvent; head: string }>();
   let timeMs = 0;
   let time = "";
-  return (event, order) => {
+  return (event, sequence) => {
     const name = event.keyId ?? event.identifier ?? "";
     const earlier = kept.get(name);
     if (earlier === undefined) {
-      if (kept.size >= mostKept || !isPlain(event)) return lineOf(event, order);
-      kept.set(name, { event, head: `${repeatMark}${order}\t` });
-      return keptMark + lineOf(event, order);
+      if (kept.size >= mostKept || !isPlain(event)) return lineOf(event, sequence);
+      kept.set(name, { event, head: `${repeatMark}${sequence}\t` });
+      return keptMark + lineOf(event, sequence);
     }
-    if (!isPlain(event) || !isEqual(event, earlier.event)) return lineOf(event, order);
+    if (!isPlain(event) || !isEqual(event, earlier.event)) return lineOf(event, sequence);
     if (event.atMs !== timeMs) {
       timeMs = event.atMs;
       time = `${timeMs}\t`; // reused, because converting such a large number takes as long as the rest of the line
@@ -72,7 +72,7 @@ type Kept = { event: CountedEvent; rest: string };
 export function passedReader(text: string): { isAtEnd(): boolean; read(): PassedEvent } {
   const { at, moveTo, isAtEnd, read } = countedReader(text);
   const kept = new Map<string, Kept>();
-  let order = firstOrderOf(text) - 1;
+  let sequence = firstSequenceOf(text) - 1;
 
   function readWhole(startAt: number): PassedEvent {
     const event = read();
@@ -81,32 +81,32 @@ export function passedReader(text: string): { isAtEnd(): boolean; read(): Passed
 
   function readRepeat(startAt: number): PassedEvent {
     const endAt = text.indexOf("\n", startAt);
-    const [earlierOrder = "", time = "", requestId = ""] = text.slice(startAt, endAt).split("\t");
-    const earlier = kept.get(earlierOrder);
+    const [earlierSequence = "", time = "", requestId = ""] = text.slice(startAt, endAt).split("\t");
+    const earlier = kept.get(earlierSequence);
     if (earlier === undefined)
       throw new Error("The text of an `add` order refers to an event that it does not contain.");
     moveTo(endAt + 1);
     const event = { ...earlier.event, atMs: Number(time) };
-    return { event, line: `${time}\t${order}\t${event.workspaceId}\t${requestId}${earlier.rest}` };
+    return { event, line: `${time}\t${sequence}\t${event.workspaceId}\t${requestId}${earlier.rest}` };
   }
 
   return {
     isAtEnd,
     read(): PassedEvent {
       const startAt = at();
-      order += 1;
+      sequence += 1;
       if (text.startsWith(repeatMark, startAt)) return readRepeat(startAt + 1);
       if (!text.startsWith(keptMark, startAt)) return readWhole(startAt);
       moveTo(startAt + 1);
       const passed = readWhole(startAt + 1);
-      kept.set(String(order), { event: passed.event, rest: restOf(passed.line) });
+      kept.set(String(sequence), { event: passed.event, rest: restOf(passed.line) });
       return passed;
     },
   };
 }
 
 /** The sequence number of the first event in a text. Its line is always whole, because no event precedes it. */
-function firstOrderOf(text: string): number {
+function firstSequenceOf(text: string): number {
   return Number(text.slice(text.indexOf("\t") + 1).split("\t", 1)[0]);
 }
 

@@ -35,9 +35,9 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
    * Whether the counts are only copied to `usagePending` for now. Adding a count to its row takes ten times as long as
    * copying it, and most counts will change again within the minute.
    */
-  function canWait({ isOwn }: UsageDatabase, nowMs: number): boolean {
+  function canWait({ isOnlyWriter }: UsageDatabase, nowMs: number): boolean {
     const size = counted.size();
-    return isOwn && size > rowsPerBatch && size < mostPending && minuteOf(nowMs) === cutMinute;
+    return isOnlyWriter && size > rowsPerBatch && size < mostPending && minuteOf(nowMs) === cutMinute;
   }
 
   return {

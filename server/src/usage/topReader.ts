@@ -1,5 +1,5 @@
 import { outcomes, subjectKinds } from "../domain/usage.ts";
-import type { UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql } from "../storage/engines/usage.ts";
 import { findCompleteSince, listHeads, readTexts } from "./blocks.ts";
 import { namesOf, numberOf, type Span, spansOf } from "./countReader.ts";
 import { eventOf } from "./lines.ts";
@@ -13,7 +13,7 @@ import { isMany } from "./upkeep.ts";
  * yet: call it again with `isRest`.
  */
 export async function findTop(
-  sql: UsageSql,
+  sql: PlainSql,
   query: TopQuery,
   memory?: { sums: TopSums; isRest: boolean },
 ): Promise<Top | "unfinished"> {
@@ -41,7 +41,7 @@ type Counts = { workspaceNo: number; kind: number; spans: readonly Span[] };
 
 /** Finds the numbers of the subjects or tags with the largest sums of these counts. Adds them up with one statement. */
 function readTop(
-  sql: UsageSql,
+  sql: PlainSql,
   query: TopQuery,
   { workspaceNo, kind, spans }: Counts,
 ): Promise<NumberedCount[]> {
@@ -59,7 +59,7 @@ function readTop(
   );
 }
 
-async function named(sql: UsageSql, rows: readonly NumberedCount[]): Promise<Top> {
+async function named(sql: PlainSql, rows: readonly NumberedCount[]): Promise<Top> {
   const names = await namesOf(
     sql,
     rows.map(({ no }) => no),
@@ -75,7 +75,7 @@ const maxBlocks = 400;
 const blocksPerQuery = 16;
 
 /** Finds the identifiers with the most decisions, from stored events. Reads at most the latest `maxBlocks` blocks. */
-export async function findTopIdentifiers(sql: UsageSql, query: IdentifierQuery): Promise<IdentifierTop> {
+export async function findTopIdentifiers(sql: PlainSql, query: IdentifierQuery): Promise<IdentifierTop> {
   const { workspaceId, startMs, endMs } = query;
   const heads = await listHeads(sql, workspaceId, { startMs, endMs, limit: maxBlocks + 1 });
   const read = heads.slice(0, maxBlocks);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { databaseAt } from "../../test/databaseAt.ts";
 import { outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
-import { openUsageDatabase, type UsageSql } from "../storage/engines/usage.ts";
+import { openUsageDatabase, type PlainSql } from "../storage/engines/usage.ts";
 import { addMinutes, type CountRow, compareRows, numberNames } from "./countStore.ts";
 import { findTop } from "./topReader.ts";
 import { type TopSums, topSums } from "./topSums.ts";
@@ -126,7 +126,7 @@ describe("the most active subjects", () => {
     const { usage, numberOf } = await open();
     let nowMs = 0;
     let hoursRead = 0;
-    const sql: UsageSql = {
+    const sql: PlainSql = {
       ...usage,
       rows: (statement, ...values) => {
         if (/"count" from "usageHours"/.test(statement)) {

@@ -1,5 +1,5 @@
 import { outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
-import type { UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql } from "../storage/engines/usage.ts";
 import type { CountRow, CountTable } from "./countStore.ts";
 import { sumsByNumber } from "./sumsByNumber.ts";
 import type { NumberedCount, TopQuery } from "./tops.ts";
@@ -64,7 +64,7 @@ export function topSums(nowMs: () => number, most = limits) {
      * fit into memory, or if `isRest` is set but what earlier calls read has been forgotten. Errors: those of the
      * database. After an error, call `clear`.
      */
-    async find(sql: UsageSql, question: Question) {
+    async find(sql: PlainSql, question: Question) {
       const { query, hours } = question;
       const window = use(question);
       if (window === undefined) return "too many";
@@ -196,7 +196,7 @@ function contains(window: Window, [workspaceNo, kind, minute, , tagNo, outcome]:
  * Subtracts the window's first hour, if it is before these hours. Otherwise adds the hour after the window's last.
  * Returns false if the sums do not fit into memory.
  */
-async function moveOn(sql: UsageSql, window: Window, hours: Hours): Promise<boolean> {
+async function moveOn(sql: PlainSql, window: Window, hours: Hours): Promise<boolean> {
   const { sums } = window;
   const leaves = window.first < hours.first;
   for await (const rows of readHour(sql, window, leaves ? window.first : window.end)) {
@@ -209,7 +209,7 @@ async function moveOn(sql: UsageSql, window: Window, hours: Hours): Promise<bool
 
 /** Yields the counts of an hour. Reads its minutes one by one, because together they may have millions of rows. */
 async function* readHour(
-  sql: UsageSql,
+  sql: PlainSql,
   window: Window,
   hour: number,
 ): AsyncGenerator<readonly NumberedCount[]> {
@@ -223,7 +223,7 @@ async function* readHour(
 }
 
 function readCounts(
-  sql: UsageSql,
+  sql: PlainSql,
   { workspaceNo, kind, outcome }: Window,
   table: CountTable,
   start: number,
@@ -240,7 +240,7 @@ function readCounts(
 
 /** Finds the first minute with counts from `first` up to, but not including, `end`. */
 async function nextMinute(
-  sql: UsageSql,
+  sql: PlainSql,
   { workspaceNo, kind }: Window,
   first: number,
   end: number,

@@ -1,6 +1,6 @@
 import { fairShare } from "../domain/fairShares.ts";
 import { daysKeptMs, periodMs, subjectKinds } from "../domain/usage.ts";
-import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql, UsageDatabase } from "../storage/engines/usage.ts";
 import { deleteBlocks, noteGaps } from "./blocks.ts";
 import { addUp, type CountTable, countColumns } from "./countStore.ts";
 
@@ -94,7 +94,7 @@ async function* oldest(
   }
 }
 
-async function oldestStart(sql: UsageSql, table: CountTable, workspaceNo: number, kind: number) {
+async function oldestStart(sql: PlainSql, table: CountTable, workspaceNo: number, kind: number) {
   const [row] = await sql.rows<{ start: number | null }>(
     `select min("start") as "start" from "${table}" where "workspaceNo" = $1 and "kind" = $2`,
     workspaceNo,
@@ -133,7 +133,7 @@ async function move(database: UsageDatabase, slice: Slice, start: number): Promi
  * Deletes names that no count refers to any more. Names of tags are needed as long as counts by hour are kept. All
  * other names are needed as long as counts by day are kept.
  */
-async function deleteUnusedNames(sql: UsageSql, nowMs: number): Promise<void> {
+async function deleteUnusedNames(sql: PlainSql, nowMs: number): Promise<void> {
   const unused = `delete from "usageNames" where "kind" between $1 and $2 and "day" < $3`;
   const today = Math.floor(nowMs / day);
   await sql.rows(unused, subjectKinds.tag, subjectKinds.tag, today - keptMs.hours / day - 2);
@@ -161,7 +161,7 @@ export async function keepWithin(database: UsageDatabase, maxBytes: number, move
     if (freed.bytes < used - maxBytes * fractions.full)
       await reduceCounts(database, maxBytes * fractions.full, moved);
   }
-  await database.giveBack();
+  await database.shrink();
   return deleted;
 }
 
@@ -213,7 +213,7 @@ async function evictEvents(
 /** The maximum number of blocks that one call evicts from a share. */
 const blocksPerShare = 500;
 
-async function evictOldest(sql: UsageSql, { workspaceId, share }: ShareRow, excess: number) {
+async function evictOldest(sql: PlainSql, { workspaceId, share }: ShareRow, excess: number) {
   const blocks = await sql.rows<{ id: string; endMs: number; bytes: number; count: number }>(
     `select "id", "endMs", "bytes", "count" from "usageBlocks"
       where "workspaceId" = $1 and "share" = $2 order by "endMs" limit ${blocksPerShare}`,
@@ -237,7 +237,7 @@ async function evictOldest(sql: UsageSql, { workspaceId, share }: ShareRow, exce
 }
 
 /** Deletes the blocks, in all workspaces, that have no event at `sinceMs` or later. */
-export async function deleteOldEvents(sql: UsageSql, sinceMs: number): Promise<void> {
+export async function deleteOldEvents(sql: PlainSql, sinceMs: number): Promise<void> {
   const deleted = await sql.rows<{ workspaceId: string; endMs: number }>(
     `delete from "usageBlocks" where "endMs" < $1 returning "workspaceId", "endMs"`,
     sinceMs,

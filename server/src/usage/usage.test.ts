@@ -44,7 +44,7 @@ function passedTo({ added }: ReturnType<typeof thread>) {
 }
 
 /** The events that the thread would store. Also checks that it counts the same events. */
-function eventsOf(to: ReturnType<typeof thread>): (UsageEvent & { order: number })[] {
+function eventsOf(to: ReturnType<typeof thread>): (UsageEvent & { sequence: number })[] {
   return passedTo(to).map(({ event, line }) => {
     const stored = eventOf(line.slice(0, -1));
     expect(stored).toMatchObject(event);
@@ -107,7 +107,7 @@ test("an event reaches the thread unchanged, whatever characters its texts have"
   }));
   for (const one of events) usage.record(one);
   await usage.close();
-  expect(eventsOf(to)).toEqual(events.map((one, order) => ({ ...one, order })));
+  expect(eventsOf(to)).toEqual(events.map((one, sequence) => ({ ...one, sequence })));
 });
 
 test("an event that is like an earlier event reaches the thread with its own time, request id and line", async () => {
@@ -143,7 +143,7 @@ test("an event that is like an earlier event reaches the thread with its own tim
   await usage.lastUses("ws_1", ["key_1"]).catch(() => undefined);
   for (const one of events) usage.record(one); // a second order, whose lines cannot refer to lines of the first
   await usage.close();
-  const plain = (one: UsageEvent, order: number) => JSON.parse(JSON.stringify({ ...one, order }));
+  const plain = (one: UsageEvent, sequence: number) => JSON.parse(JSON.stringify({ ...one, sequence }));
   const all = [...events, ...events];
   expect(eventsOf(to)).toEqual(all.map(plain));
   expect(passedTo(to).map(({ line }) => line)).toEqual(all.map(lineOf));
@@ -157,7 +157,7 @@ test("with very many keys, lines refer to earlier events of only a thousand keys
   const events = [...keys, ...keys].map((keyId): UsageEvent => ({ ...event, keyId, request: "" }));
   for (const one of events) usage.record(one);
   await usage.close();
-  expect(eventsOf(to)).toEqual(events.map((one, order) => ({ ...one, order })));
+  expect(eventsOf(to)).toEqual(events.map((one, sequence) => ({ ...one, sequence })));
   expect(to.added[0]?.text.match(/^=/gm)).toHaveLength(1_000);
   expect(to.added[0]?.text.match(/^@/gm)).toHaveLength(1_000);
 });

@@ -2,7 +2,7 @@ import type { UsageEvent } from "../domain/usage.ts";
 import type { EventPage, EventQuery } from "./eventReader.ts";
 import type {
   LastUse,
-  LastUsed,
+  LastUseToStore,
   UsageOrder,
   UsageOrderOf,
   UsageQuery,
@@ -36,7 +36,7 @@ export type Usage = {
    */
   lastUses(workspaceId: string, keyIds: readonly string[]): Promise<Map<string, number>>;
   /** Returns keys in the order of their last use. Omits keys that were never verified. */
-  usedKeys(query: UsedKeysQuery): Promise<LastUsed[]>;
+  usedKeys(query: UsedKeysQuery): Promise<LastUse[]>;
   /**
    * Returns how many events, counts and tags were lost since the process started, and how many stored events were
    * evicted to free space.
@@ -162,14 +162,14 @@ function eventSender({ thread, nowMs, steadyTimeMs }: Options) {
 
 /** Keeps the time of each root key's last use until the next flush. */
 function latestUses() {
-  let latest = new Map<string, LastUse>();
+  let latest = new Map<string, LastUseToStore>();
   return {
     add(workspaceId: string, keyId: string, atMs: number): void {
       const known = latest.get(keyId);
       if (known === undefined) latest.set(keyId, { workspaceId, keyId, atMs });
       else known.atMs = Math.max(known.atMs, atMs);
     },
-    take(): LastUse[] {
+    take(): LastUseToStore[] {
       const taken = [...latest.values()];
       latest = new Map();
       return taken;

@@ -1,4 +1,4 @@
-import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
+import type { PlainSql, UsageDatabase } from "../storage/engines/usage.ts";
 import { type BlockHead, insertBlocks, type Lines, markStart, noteGaps, shares } from "./blocks.ts";
 
 /** A block gets about this many characters. Smaller blocks compress badly, and larger blocks are slow to search. */
@@ -12,7 +12,7 @@ export function waitingEvents(newId: () => string) {
   const queue = lineQueue(losses.drop);
   let isMarked = false;
 
-  async function insert(sql: UsageSql, all: readonly Lines[]) {
+  async function insert(sql: PlainSql, all: readonly Lines[]) {
     const [first] = all;
     if (!isMarked && first !== undefined) await markStart(sql, first.startMs);
     await noteGaps(sql, losses.gaps);
@@ -44,7 +44,7 @@ export function waitingEvents(newId: () => string) {
         losses.gaps.clear();
         return stored;
       } catch (error) {
-        keep(taken, database.isOfOneRow(error));
+        keep(taken, database.isRowRejection(error));
         throw error;
       }
     },

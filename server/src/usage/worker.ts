@@ -10,7 +10,7 @@ import { queryLastUses, queryUsage, queryUsedKeys } from "./countReader.ts";
 import { setLastUses, type UseRow } from "./countStore.ts";
 import { findEvents } from "./eventReader.ts";
 import { blockMerger } from "./merging.ts";
-import type { LastUse, UsageOrder, UsageOrderOf, UsageQuery, UsageResults } from "./orders.ts";
+import type { LastUseToStore, UsageOrder, UsageOrderOf, UsageQuery, UsageResults } from "./orders.ts";
 import { addPending } from "./pending.ts";
 import { passedReader } from "./repeats.ts";
 import { countSaver } from "./saver.ts";
@@ -69,7 +69,7 @@ followOrders<UsagePlace, UsageOrder>(async (order, place) => {
 async function openDatabase({ database: address }: UsagePlace): Promise<UsageDatabase> {
   const opened = await openUsageDatabase(address);
   try {
-    if (opened.isOwn && !isPendingAdded) await addPending(opened);
+    if (opened.isOnlyWriter && !isPendingAdded) await addPending(opened);
   } catch (error) {
     await opened.close(); // the next order opens another connection
     throw error;
@@ -146,7 +146,7 @@ function isAbout({ workspaceId, subject }: UsageQuery, { workspaceId: ownId, kin
  * Returns last uses as rows, sorted by key. Nodes that store last uses of the same keys then lock the rows in the same
  * order, and never deadlock.
  */
-function usesOf(uses: readonly LastUse[]): UseRow[] {
+function usesOf(uses: readonly LastUseToStore[]): UseRow[] {
   const rows = uses.map(({ workspaceId, keyId, atMs }): UseRow => [workspaceId, keyId, atMs]);
   return rows.sort(([, one], [, other]) => (one < other ? -1 : 1));
 }
@@ -154,7 +154,7 @@ function usesOf(uses: readonly LastUse[]): UseRow[] {
 function askCounts(usage: UsageDatabase, order: CountsOrder) {
   switch (order.kind) {
     case "top":
-      return findTop(usage, order.query, usage.isOwn ? { sums, isRest: order.isRest } : undefined);
+      return findTop(usage, order.query, usage.isOnlyWriter ? { sums, isRest: order.isRest } : undefined);
     case "query":
       return queryUsage(usage, order.query);
     case "usedKeys":

@@ -75,8 +75,8 @@ describe("the operations of the official clients", () => {
       name,
       state,
     ]);
-    const expected = offered.filter(({ here }) => here.state !== "not offered");
-    expect(listed).toEqual(expected.map(({ operation, here }) => [operation, here.state]));
+    const expected = offered.filter(({ support }) => support.state !== "not offered");
+    expect(listed).toEqual(expected.map(({ operation, support }) => [operation, support.state]));
     const groups = new Set(namesOf(offered, "not offered").map((name) => name.split(".")[0]));
     for (const group of groups) expect(page).toContain(`\`${group}.`);
   });
@@ -108,6 +108,6 @@ test("liveness, which no official client calls, returns the envelope and needs n
   });
 });
 
-function namesOf(offered: readonly Offered[], state: Offered["here"]["state"]): string[] {
-  return offered.filter(({ here }) => here.state === state).map(({ operation }) => operation);
+function namesOf(offered: readonly Offered[], state: Offered["support"]["state"]): string[] {
+  return offered.filter(({ support }) => support.state === state).map(({ operation }) => operation);
 }

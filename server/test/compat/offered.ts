@@ -22,7 +22,7 @@ export type Offered = {
   operation: string;
   /** the clients that have it */
   clients: string[];
-  here: { state: "served" } | { state: "missing" } | { state: "not offered"; reason: string };
+  support: { state: "served" } | { state: "missing" } | { state: "not offered"; reason: string };
   /** fields that a client can send, but that the operation of this server rejects */
   unknownFields: string[];
 };
@@ -37,7 +37,7 @@ export async function compareOperations(clients: readonly OfficialClient[]): Pro
       const row = found.get(operation) ?? {
         operation,
         clients: [],
-        here: stateOf(operation, known),
+        support: stateOf(operation, known),
         unknownFields: [],
       };
       row.clients.push(client.name);
@@ -51,7 +51,7 @@ export async function compareOperations(clients: readonly OfficialClient[]): Pro
   return [...found.values()].sort((a, b) => (a.operation < b.operation ? -1 : 1));
 }
 
-function stateOf(operation: string, known: ReadonlySet<string> | undefined): Offered["here"] {
+function stateOf(operation: string, known: ReadonlySet<string> | undefined): Offered["support"] {
   if (known !== undefined) return { state: "served" };
   const reason = notOffered[operation] ?? notOffered[operation.split(".")[0] ?? ""];
   return reason === undefined ? { state: "missing" } : { state: "not offered", reason };
@@ -59,8 +59,8 @@ function stateOf(operation: string, known: ReadonlySet<string> | undefined): Off
 
 /** Lists what these clients can do and this server lacks, one line for each gap. */
 export function gapsOf(offered: readonly Offered[]): string[] {
-  return offered.flatMap(({ operation, here, unknownFields }) => [
-    ...(here.state === "missing" ? [`${operation} is not served`] : []),
+  return offered.flatMap(({ operation, support, unknownFields }) => [
+    ...(support.state === "missing" ? [`${operation} is not served`] : []),
     ...unknownFields.map((field) => `${operation} does not take ${field}`),
   ]);
 }

@@ -14,7 +14,7 @@ import { until } from "../until.ts";
 const folder = newFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const files = engines.filter(({ name }) => name !== "sqlite in memory");
+const persistentEngines = engines.filter(({ name }) => name !== "sqlite in memory");
 const keyCount = 6_000;
 const header = (recoveryKey: string | null = null) =>
   JSON.stringify({
@@ -49,7 +49,7 @@ function documentWith(server: Pick<TestServer, "services">, name: string, count:
   return path;
 }
 
-describe.each(files)("on $name,", (engine) => {
+describe.each(persistentEngines)("on $name,", (engine) => {
   const server = testServer({ engine });
   const settings = (more: Record<string, string> = {}) => ({
     env: { DATABASE_URL: server.databaseUrl, ...more },

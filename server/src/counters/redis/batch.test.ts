@@ -7,7 +7,7 @@ import { type RedisServer, startRedisServer } from "../../../test/redisServer.ts
 import { until } from "../../../test/until.ts";
 import type { Window } from "../../domain/windows.ts";
 import { memoryCounters } from "../memory/memory.ts";
-import { counterKeyIn } from "./keys.ts";
+import { redisKeyOfWindow } from "./keys.ts";
 
 const clock: Clock = { nowMs: 1_750_000_000_000 };
 let server: RedisServer;
@@ -63,7 +63,7 @@ test("hits of several workspaces are sent together and counted separately", asyn
 test("a counter that cannot be read fails only its own hits, not the other hits of the batch", async () => {
   const client = new RedisClient(server.url);
   const [bad, good] = [freshWindow({ limit: 20 }), freshWindow({ limit: 20 })];
-  await client.send("SADD", [counterKeyIn(bad), "not a counter"]);
+  await client.send("SADD", [redisKeyOfWindow(bad), "not a counter"]);
   const outcomes = await Promise.allSettled(
     Array.from({ length: 30 }, async (_, call) => node.counters.hit([call % 3 === 0 ? bad : good])),
   );

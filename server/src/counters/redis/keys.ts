@@ -5,7 +5,7 @@ import { counterKey } from "../counters.ts";
 // are on the same node. A script can only use keys of one node.
 
 /** Returns the Redis key of a window's counter. */
-export function counterKeyIn(window: Window): string {
+export function redisKeyOfWindow(window: Window): string {
   return redisKey(window.workspaceId, counterKey(window));
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from "../../../test/model.ts";
 import { freshWindow, isBack, openRedisNode, passes, remaining } from "../../../test/redisNode.ts";
 import { type RedisServer, startRedisServer } from "../../../test/redisServer.ts";
 import { until } from "../../../test/until.ts";
-import { counterKeyIn } from "./keys.ts";
+import { redisKeyOfWindow } from "./keys.ts";
 
 let server: RedisServer;
 let client: RedisClient;
@@ -63,11 +63,11 @@ describe("a peek", () => {
     const window = freshWindow();
     await node.counters.hit([window]);
     const keys = async () => ((await client.send("KEYS", ["*fresh*"])) as string[]).sort();
-    const [before, stored] = [await keys(), await client.getBuffer(counterKeyIn(window))];
+    const [before, stored] = [await keys(), await client.getBuffer(redisKeyOfWindow(window))];
     clock.nowMs -= 5_000;
     const later = { passed: true, limit: 10, used: 1, emptyInMs: 60_000, passesInMs: 0 };
     expect(await node.counters.peek([window, freshWindow()])).toMatchObject([later, { used: 0 }]);
-    expect(await client.getBuffer(counterKeyIn(window))).toEqual(stored);
+    expect(await client.getBuffer(redisKeyOfWindow(window))).toEqual(stored);
     expect(await keys()).toEqual(before);
     await node.counters.close();
   });

@@ -3,7 +3,7 @@ import type { Counters, Hit, Peeked } from "../counters.ts";
 import { hitBatches } from "./batch.ts";
 import type { Ask } from "./connection.ts";
 import { RedisUnavailable } from "./faults.ts";
-import { counterKeyIn } from "./keys.ts";
+import { redisKeyOfWindow } from "./keys.ts";
 import { openRedis, type RedisLink } from "./link.ts";
 import { lossWatch } from "./lossWatch.ts";
 import { localShare } from "./outage/localShare.ts";
@@ -88,7 +88,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
   return {
     hit(windows) {
       if (!link.isUp()) return decideHere(windows);
-      const keys = windows.map(counterKeyIn);
+      const keys = windows.map(redisKeyOfWindow);
       const refused = exhausted.refuse(keys, windows);
       if (refused !== undefined) return refused;
       replay.sendAhead(link.ask, windows);
@@ -153,7 +153,7 @@ async function peekThere(
   { link, replay, exhausted, time }: Shared,
   windows: readonly Window[],
 ): Promise<Peeked[] | undefined> {
-  const keys = windows.map(counterKeyIn);
+  const keys = windows.map(redisKeyOfWindow);
   const args = [time()];
   pushWindowArgs(args, windows);
   replay.sendAhead(link.ask, windows);

@@ -4,7 +4,7 @@ import { counterOf, redisKeyOf } from "./keys.ts";
 import { readScript, type Script, storeScript } from "./scripts.ts";
 
 /** Reads and writes all counters in Redis, for `latchkey copy`. Close it after use. */
-export type RedisCounters = {
+export type RedisTransfer = {
   /** Yields all counters that count something, in batches. Hits may change counters between two batches. */
   read(): AsyncGenerator<CounterRecord[]>;
   /** Stores counters. Overwrites counters in Redis that have the same keys. */
@@ -15,7 +15,7 @@ export type RedisCounters = {
 const keysPerBatch = 200;
 
 /** Connects to Redis. Errors: those of the Redis client if Redis cannot be reached. */
-export async function openRedisCounters(url: string): Promise<RedisCounters> {
+export async function openRedisTransfer(url: string): Promise<RedisTransfer> {
   const client = new RedisClient(url, { autoReconnect: false });
   await client.connect();
   const run = (script: Script, keys: readonly string[], args: readonly string[]) =>

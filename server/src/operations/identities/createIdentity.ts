@@ -41,7 +41,7 @@ export const createIdentity = operation({
 
   async transact(input, context) {
     const { caller, tx, audit, newId, now, limits, note } = context;
-    const given = parseRatelimits(input.ratelimits ?? [], limits);
+    const requested = parseRatelimits(input.ratelimits ?? [], limits);
     const credits = parseCredits(input.credits);
     const id = await insertIdentity(tx, {
       id: newId("id"),
@@ -56,7 +56,7 @@ export const createIdentity = operation({
       });
     }
     audit("identity.create", id);
-    await replaceRatelimits(context, id, [], given);
+    await replaceRatelimits(context, id, [], requested);
     const quotas = await newQuotas(context, input.quotas ?? []);
     if (credits !== undefined || quotas.length > 0) {
       await insertBalances(tx, caller.workspaceId, [{ ownerId: id, credits, quotas }], now());

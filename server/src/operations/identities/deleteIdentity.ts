@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Account, quotasOf } from "../../domain/accounts.ts";
 import { may } from "../../domain/caller.ts";
-import { isNameLikeId } from "../../domain/ids.ts";
+import { looksLikeIdOfAnother } from "../../domain/ids.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { deleteAccount, lockAccounts } from "../../storage/queries/accounts.ts";
@@ -23,7 +23,7 @@ export const deleteIdentity = operation({
 
   async transact(input, { caller, tx, audit, evict, now }) {
     const current = await lockIdentity(tx, caller.workspaceId, input.identity);
-    if (current === undefined || isNameLikeId(input.identity, "id", current.id)) {
+    if (current === undefined || looksLikeIdOfAnother(input.identity, "id", current.id)) {
       throw new Failure("identity_not_found");
     }
     if (!may(caller, "identity", current.id, "delete_identity")) throw new Failure("identity_not_found");

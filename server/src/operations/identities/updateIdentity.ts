@@ -42,7 +42,7 @@ export const updateIdentity = operation({
 
   async transact(input, context) {
     const { caller, tx, audit, evict, now, limits, note } = context;
-    const given = input.ratelimits && parseRatelimits(input.ratelimits, limits);
+    const requested = input.ratelimits && parseRatelimits(input.ratelimits, limits);
     const newMeta = input.meta && metaText(input.meta, limits, note);
     const { workspaceId } = caller;
     const current = await lockIdentity(tx, workspaceId, input.identity);
@@ -55,8 +55,8 @@ export const updateIdentity = operation({
     if (fields.length === 0) return { ...identityResponse(current), ...(await account(current)) };
     await setIdentityUpdated(tx, workspaceId, current.id, { meta: newMeta, nowMs: now() });
     let stored = current.ratelimits;
-    if (given !== undefined) {
-      stored = await replaceRatelimits(context, current.id, current.ratelimits, given);
+    if (requested !== undefined) {
+      stored = await replaceRatelimits(context, current.id, current.ratelimits, requested);
     }
     const isSet = await updateAccountOf(context, { workspaceId, id: current.id, kind: "identity" }, input);
     audit("identity.update", current.id, fields);

@@ -100,7 +100,7 @@ describe.each(engines)("on $name, an IP allow-list", (engine) => {
         {
           location: "body.ipAllowList[3]",
           message: "is not an IP address or CIDR range",
-          fix: "send one such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32",
+          fix: "send an address or a range, such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32",
         },
       ]);
       expect(await space.flaws(operation, { ...body, ipAllowList: [] })).toEqual(["body.ipAllowList"]);

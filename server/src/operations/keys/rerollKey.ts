@@ -48,7 +48,7 @@ export const rerollKey = operation({
     await setKeyRerolled(tx, old.workspaceId, old.id, {
       nowMs,
       expiresAtMs: lastInstant(old, input.expiration, nowMs),
-      expiredAtMs: ownExpiry(old),
+      expiresBeforeRerollMs: ownExpiry(old),
     });
     audit("key.create", id);
     audit("key.reroll", old.id, ["expires"]);
@@ -66,7 +66,7 @@ function hasEnded({ expiresAtMs, reroll }: KeyDetails, nowMs: number): boolean {
 
 /** The expiry that was set for the key, even if a reroll has replaced it by an earlier one. */
 function ownExpiry({ expiresAtMs, reroll }: KeyDetails): number | undefined {
-  return reroll === undefined ? expiresAtMs : reroll.expiredAtMs;
+  return reroll === undefined ? expiresAtMs : reroll.expiresBeforeRerollMs;
 }
 
 /**

@@ -77,7 +77,7 @@ export const updateKey = operation({
 
   async transact(input, context) {
     const { caller, tx, audit, now, limits, note } = context;
-    const given = input.ratelimits && parseRatelimits(input.ratelimits, limits);
+    const requested = input.ratelimits && parseRatelimits(input.ratelimits, limits);
     const addresses = input.ipAllowList && parseIpAllowList(input.ipAllowList);
     const newMeta = input.meta && metaText(input.meta, limits, note);
     const key = await lockPermittedKey(context, input.keyId, "update_key");
@@ -105,13 +105,13 @@ export const updateKey = operation({
     if (input.permissions !== undefined) {
       await replacePermissions(context, key.id, await findOrCreatePermissions(context, input.permissions));
     }
-    const newRatelimits = given
-      ? await replaceRatelimits(context, key.id, key.ratelimits, given)
+    const newRatelimits = requested
+      ? await replaceRatelimits(context, key.id, key.ratelimits, requested)
       : key.ratelimits;
     audit("key.update", key.id, changedFields(input, "keyId"));
     return keyWarnings(context, {
       expires: input.expires,
-      ratelimits: given === undefined && identityId === undefined ? [] : newRatelimits,
+      ratelimits: requested === undefined && identityId === undefined ? [] : newRatelimits,
       identityId: identityId === undefined ? key.identityId : (identityId ?? undefined),
     });
   },

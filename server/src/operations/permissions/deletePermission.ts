@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { isNameLikeId } from "../../domain/ids.ts";
+import { looksLikeIdOfAnother } from "../../domain/ids.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
-import { findPermission, setPermissionGone } from "../../storage/queries/permissions.ts";
+import { findPermission, setPermissionDeleted } from "../../storage/queries/permissions.ts";
 import { permissionRef } from "../shared/permissions.ts";
 
 export const deletePermission = operation({
@@ -18,9 +18,9 @@ export const deletePermission = operation({
 
   async transact(input, { caller, tx, audit, evict }) {
     const found = await findPermission(tx, caller.workspaceId, input.permission);
-    if (found === undefined || isNameLikeId(input.permission, "perm", found.id))
+    if (found === undefined || looksLikeIdOfAnother(input.permission, "perm", found.id))
       throw new Failure("permission_not_found");
-    await setPermissionGone(tx, caller.workspaceId, found.id);
+    await setPermissionDeleted(tx, caller.workspaceId, found.id);
     audit("permission.delete", found.id);
     evict(found.id);
     return {};

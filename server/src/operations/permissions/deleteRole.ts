@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { isNameLikeId } from "../../domain/ids.ts";
+import { looksLikeIdOfAnother } from "../../domain/ids.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
-import { findRoleId, setRoleGone } from "../../storage/queries/roles.ts";
+import { findRoleId, setRoleDeleted } from "../../storage/queries/roles.ts";
 import { roleRef } from "../shared/roles.ts";
 
 export const deleteRole = operation({
@@ -18,8 +18,8 @@ export const deleteRole = operation({
 
   async transact(input, { caller, tx, audit, evict }) {
     const id = await findRoleId(tx, caller.workspaceId, input.role);
-    if (id === undefined || isNameLikeId(input.role, "role", id)) throw new Failure("role_not_found");
-    await setRoleGone(tx, caller.workspaceId, id);
+    if (id === undefined || looksLikeIdOfAnother(input.role, "role", id)) throw new Failure("role_not_found");
+    await setRoleDeleted(tx, caller.workspaceId, id);
     audit("role.delete", id);
     evict(id);
     return {};

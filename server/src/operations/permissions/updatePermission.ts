@@ -2,7 +2,7 @@ import { z } from "zod";
 import { quoted } from "../../domain/location.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
-import { applyPermission, lockPermission } from "../../storage/queries/permissions.ts";
+import { lockPermission, setPermission } from "../../storage/queries/permissions.ts";
 import { changedFields } from "../shared/changes.ts";
 import {
   permission,
@@ -47,7 +47,7 @@ export const updatePermission = operation({
       slug,
       description: input.description === undefined ? current.description : input.description || null,
     };
-    if (!(await applyPermission(tx, caller.workspaceId, updated))) {
+    if (!(await setPermission(tx, caller.workspaceId, updated))) {
       throw new Failure("permission_already_exists", {
         detail: `Another permission has the slug ${quoted(slug)}.`,
       });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { quoted } from "../../domain/location.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
-import { applyRole, lockRole } from "../../storage/queries/roles.ts";
+import { lockRole, setRole } from "../../storage/queries/roles.ts";
 import { changedFields } from "../shared/changes.ts";
 import { role, roleExample, roleName, roleRef, roleResponse } from "../shared/roles.ts";
 import { description } from "../shared/values.ts";
@@ -36,7 +36,7 @@ export const updateRole = operation({
       name,
       description: input.description === undefined ? current.description : input.description || null,
     };
-    if (!(await applyRole(tx, caller.workspaceId, updated))) {
+    if (!(await setRole(tx, caller.workspaceId, updated))) {
       throw new Failure("role_already_exists", { detail: `Another role is named ${quoted(name)}.` });
     }
     audit("role.update", current.id, fields);

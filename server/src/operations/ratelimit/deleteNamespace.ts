@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isNameLikeId } from "../../domain/ids.ts";
+import { looksLikeIdOfAnother } from "../../domain/ids.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { deleteNamespaceRow, lockNamespace } from "../../storage/queries/namespaces.ts";
@@ -22,7 +22,7 @@ export const deleteNamespace = operation({
     // the creation of a namespace takes the same lock, so no namespace is created meanwhile
     await lockWorkspace(tx, workspaceId);
     const id = await requireNamespace(tx, caller, input.namespace, "delete_namespace");
-    const isAnother = isNameLikeId(input.namespace, "rlns", id);
+    const isAnother = looksLikeIdOfAnother(input.namespace, "rlns", id);
     if (isAnother || !(await lockNamespace(tx, workspaceId, id))) {
       throw new Failure("ratelimit_namespace_not_found");
     }

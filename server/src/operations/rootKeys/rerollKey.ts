@@ -64,7 +64,7 @@ export const rerollKey = operation({
       await setRootKeyRerolled(tx, caller.workspaceId, keyId, {
         nowMs,
         expiresAtMs: shortenedMs,
-        expiredAtMs: expiresAtMs,
+        expiresBeforeRerollMs: expiresAtMs,
       });
       evict(keyId);
     }

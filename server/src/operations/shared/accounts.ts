@@ -19,7 +19,7 @@ import { accountResponse } from "./accountFields.ts";
 import { type CreditsChange, changedCredits, creditsResponse, type storedCredits } from "./credits.ts";
 import { identityRef } from "./identities.ts";
 import { keyId, lockPermittedKey } from "./keys.ts";
-import { changedQuotas, type GivenQuotas, parseQuotas } from "./quotas.ts";
+import { changedQuotas, parseQuotas, type RequestedQuotas } from "./quotas.ts";
 import { amount } from "./values.ts";
 
 /** The fields of a request that names the owner of credits and quotas. It sends one of them. */
@@ -28,7 +28,7 @@ export const ownerFields = {
   keyId: keyId.optional(),
 };
 
-export type GivenOwner = { identity?: string | undefined; keyId?: string | undefined };
+export type RequestedOwner = { identity?: string | undefined; keyId?: string | undefined };
 
 /**
  * Finds the key or identity that the request names, and locks it for a change.
@@ -37,11 +37,11 @@ export type GivenOwner = { identity?: string | undefined; keyId?: string | undef
  */
 export async function lockOwner(
   context: TransactContext,
-  given: GivenOwner,
+  requested: RequestedOwner,
 ): Promise<Owner & { targetId: string }> {
   const { caller, tx, evict } = context;
   const { workspaceId } = caller;
-  const named = namedOwner(given);
+  const named = namedOwner(requested);
   if (named.keyId !== undefined) {
     const { id, subjectId } = await lockPermittedKey(context, named.keyId, "update_key");
     return { workspaceId, id: subjectId, kind: "key", targetId: id };
@@ -58,9 +58,12 @@ export async function lockOwner(
  * Finds the key or identity that the request names, without a lock.
  * Errors: those of `lockOwner`, but the caller needs the permission to read the owner.
  */
-export async function findOwner({ caller, db, nowMs }: RunContext, given: GivenOwner): Promise<Owner> {
+export async function findOwner(
+  { caller, db, nowMs }: RunContext,
+  requested: RequestedOwner,
+): Promise<Owner> {
   const { workspaceId } = caller;
-  const named = namedOwner(given);
+  const named = namedOwner(requested);
   if (named.keyId !== undefined) {
     const key = await findKey(db, workspaceId, named.keyId, nowMs);
     if (key === undefined || !may(caller, "api", key.apiId, "read_key")) throw new Failure("key_not_found");
@@ -76,7 +79,7 @@ export async function findOwner({ caller, db, nowMs }: RunContext, given: GivenO
 type NamedOwner = { keyId: string; identity?: never } | { identity: string; keyId?: never };
 
 /** Errors: `invalid_input` unless the request names exactly one owner. */
-export function namedOwner({ keyId, identity }: GivenOwner): NamedOwner {
+export function namedOwner({ keyId, identity }: RequestedOwner): NamedOwner {
   if (keyId !== undefined && identity === undefined) return { keyId };
   if (keyId === undefined && identity !== undefined) return { identity };
   throw invalid("body", "does not name exactly one owner", "send either identity or keyId");
@@ -185,7 +188,7 @@ function creditsAfter({ operation, value }: CreditsStep, current: Credits | unde
 export async function updateAccountOf(
   context: TransactContext,
   owner: Owner,
-  { credits, quotas }: { credits?: CreditsChange; quotas?: GivenQuotas | undefined },
+  { credits, quotas }: { credits?: CreditsChange; quotas?: RequestedQuotas | undefined },
 ): Promise<boolean> {
   const isSet = credits === null || credits?.remaining !== undefined;
   const changesCredits = isSet || (credits !== undefined && credits.refill !== undefined);

@@ -91,13 +91,13 @@ function parseRefill({ interval, amount, refillDay = 1 }: Refill): NonNullable<C
  * Errors: `invalid_input` for a refill of unlimited credits.
  */
 export function parseCredits(
-  given: z.output<typeof credits> | undefined,
+  requested: z.output<typeof credits> | undefined,
   location = "body.credits",
 ): Credits | undefined {
-  if (given === undefined) return undefined;
-  if (given.remaining === null && given.refill !== undefined) throw refillOfUnlimited(location);
-  if (given.remaining === null) return undefined;
-  return { remaining: given.remaining, refill: given.refill && parseRefill(given.refill) };
+  if (requested === undefined) return undefined;
+  if (requested.remaining === null && requested.refill !== undefined) throw refillOfUnlimited(location);
+  if (requested.remaining === null) return undefined;
+  return { remaining: requested.remaining, refill: requested.refill && parseRefill(requested.refill) };
 }
 
 /** The 400 for a refill of unlimited credits. */

@@ -1,7 +1,7 @@
 import { may, mayAll } from "../../domain/caller.ts";
 import { parsePrefixedKey } from "../../domain/foreignKeys.ts";
 import { type OldScheme, schemeOf } from "../../domain/oldHashes.ts";
-import { isNamed } from "../../domain/verification.ts";
+import { isInKeyspaces } from "../../domain/verification.ts";
 import type { RunContext } from "../../operation.ts";
 import { keyspaceIdOf } from "../../storage/queries/apis.ts";
 import { findLastAuditEvent } from "../../storage/queries/audit.ts";
@@ -70,7 +70,7 @@ export async function foundCheck(
   if (state.deletedAtMs !== null) return deletedCheck(context, "key", state.id, state.deletedAtMs);
   if (state.apiDeletedAtMs !== null) return deletedCheck(context, "api", state.apiId, state.apiDeletedAtMs);
   const keyspaceId = keyspaceIdOf({ id: state.apiId, keyspaceId: state.keyspaceId });
-  if (keyspaces !== undefined && !isNamed({ keyspaceId, apiId: state.apiId }, keyspaces)) {
+  if (keyspaces !== undefined && !isInKeyspaces({ keyspaceId, apiId: state.apiId }, keyspaces)) {
     return {
       check,
       passed: false,

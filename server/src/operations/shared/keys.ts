@@ -137,8 +137,10 @@ export const key = z.strictObject({
 const bytesOfAccess = 100;
 
 /** Roughly how many bytes a key has in a page. */
-export function bytesOfKey({ directCount, roleCount, meta, identityMeta }: ListedKeyRow): number {
-  return (directCount + roleCount) * bytesOfAccess + (meta?.length ?? 0) + (identityMeta?.length ?? 0);
+export function bytesOfKey({ directCount, throughRolesCount, meta, identityMeta }: ListedKeyRow): number {
+  return (
+    (directCount + throughRolesCount) * bytesOfAccess + (meta?.length ?? 0) + (identityMeta?.length ?? 0)
+  );
 }
 
 export const keyExample = {

@@ -40,7 +40,7 @@ export async function findThroughUpstream(
   if (upstream.unknown.has(hash)) return undefined;
   const waiting = await findWaitingStart(db, workspaceId, named.key);
   if (waiting !== undefined) {
-    await upstream.once(hash, () => ask(context, upstream, named, { hash, start: waiting.start }));
+    await upstream.singleFlight(hash, () => ask(context, upstream, named, { hash, start: waiting.start }));
   }
   return caches.keys.find(workspaceId, hash); // `ask`, another request or another node may have stored the hash
 }

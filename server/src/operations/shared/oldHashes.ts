@@ -1,5 +1,5 @@
 import { may } from "../../domain/caller.ts";
-import { mostOfOneStart, mostWork, workOf } from "../../domain/oldHashes.ts";
+import { mostPerStart, mostWork, workOf } from "../../domain/oldHashes.ts";
 import type { KeyRecord } from "../../domain/verification.ts";
 import { Failure } from "../../errors/failure.ts";
 import type { RunContext } from "../../operation.ts";
@@ -65,7 +65,7 @@ async function findWaiting(
  */
 function affordable(candidates: readonly WaitingKey[]): WaitingKey[] {
   let work = 0;
-  return candidates.slice(0, mostOfOneStart).filter(({ hash }) => {
+  return candidates.slice(0, mostPerStart).filter(({ hash }) => {
     work += workOf(hash);
     return work <= mostWork;
   });

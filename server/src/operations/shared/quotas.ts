@@ -93,7 +93,7 @@ export const quotas = z
     "Quotas with different names: how many units may be used in each hour, day, week, month or year. A rate limit may have the same name as a quota; they are independent.",
   );
 
-export type GivenQuotas = z.output<typeof quotas>;
+export type RequestedQuotas = z.output<typeof quotas>;
 
 const resetsAt = instant
   .optional()
@@ -209,7 +209,7 @@ export function usedQuotaResponse({ resetsAtMs, ...use }: QuotaUse): z.input<typ
  * Errors: `invalid_input` for an unknown time zone, thresholds out of order, an overage that is not above the limit, or
  * a period of more than 24 hours in the unit `hour`.
  */
-export function parseQuotas(items: GivenQuotas, timeZone: string, location = "body.quotas"): QuotaRule[] {
+export function parseQuotas(items: RequestedQuotas, timeZone: string, location = "body.quotas"): QuotaRule[] {
   return items.map((item, index) => {
     const place = `${location}[${index}]`;
     refuseContradictions(item, place);
@@ -229,7 +229,7 @@ export function parseQuotas(items: GivenQuotas, timeZone: string, location = "bo
 }
 
 function refuseContradictions(
-  { period, every, overage, limit, thresholds }: GivenQuotas[number],
+  { period, every, overage, limit, thresholds }: RequestedQuotas[number],
   place: string,
 ): void {
   if (period === "hour" && every > 24) {
@@ -262,21 +262,21 @@ function parseTimeZone(name: string, location: string): string {
 /** The quotas of a new key or identity. Errors: those of `parseQuotas`. */
 export async function newQuotas(
   { tx, caller, now }: TransactContext,
-  given: GivenQuotas,
+  requested: RequestedQuotas,
   location?: string,
 ): Promise<Quota[]> {
-  if (given.length === 0) return [];
-  const rules = parseQuotas(given, await findTimeZone(tx, caller.workspaceId), location);
-  return changedQuotas([], given, rules, now());
+  if (requested.length === 0) return [];
+  const rules = parseQuotas(requested, await findTimeZone(tx, caller.workspaceId), location);
+  return changedQuotas([], requested, rules, now());
 }
 
 /** Replaces all quotas by those of a request. A quota whose name stays keeps its use, unless `restart` is true. */
 export function changedQuotas(
   current: readonly Quota[],
-  given: GivenQuotas,
+  requested: RequestedQuotas,
   rules: readonly QuotaRule[],
   nowMs: number,
 ): Quota[] {
-  const anew = new Set(given.filter(({ restart }) => restart).map(({ name }) => name));
+  const anew = new Set(requested.filter(({ restart }) => restart).map(({ name }) => name));
   return replaceQuotas(current, rules, anew, nowMs);
 }

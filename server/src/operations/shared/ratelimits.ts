@@ -2,7 +2,7 @@ import { z } from "zod";
 import { itemAt } from "../../domain/itemAt.ts";
 import { quoted } from "../../domain/location.ts";
 import type { StoredRatelimit } from "../../domain/ratelimits.ts";
-import { diffRatelimits, type GivenRatelimit, repeated } from "../../domain/ratelimits.ts";
+import { diffRatelimits, type RatelimitSettings, repeated } from "../../domain/ratelimits.ts";
 import { Failure } from "../../errors/failure.ts";
 import type { Limits, TransactContext } from "../../operation.ts";
 import { applyRatelimitDiff } from "../../storage/queries/ratelimits.ts";
@@ -104,7 +104,7 @@ export function parseRatelimits(
   items: z.output<typeof ratelimits>,
   limits: Limits,
   location = "body.ratelimits",
-): GivenRatelimit[] {
+): RatelimitSettings[] {
   refuseLongDurations(items, limits, (index) => `${location}[${index}]`);
   return items.map(({ duration, ...rest }) => ({ ...rest, durationMs: duration }));
 }
@@ -114,7 +114,7 @@ export async function replaceRatelimits(
   { caller, tx, audit, newId }: TransactContext,
   ownerId: string,
   current: readonly StoredRatelimit[],
-  wanted: readonly GivenRatelimit[],
+  wanted: readonly RatelimitSettings[],
 ): Promise<StoredRatelimit[]> {
   const diff = diffRatelimits(current, wanted);
   const stored = await applyRatelimitDiff(tx, caller.workspaceId, ownerId, diff, () => newId("rl"));

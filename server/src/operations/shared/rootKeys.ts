@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { actions, closestPermission, isPermission, mayGrant, serverPermission } from "../../domain/caller.ts";
-import { type ApisByKeyspace, isUrn, keyspacesIn, parseGiven } from "../../domain/permissionUrns.ts";
+import { type ApisByKeyspace, isUrn, keyspacesIn, parsePermission } from "../../domain/permissionUrns.ts";
 import { rootKeyParts, rootKeySecret } from "../../domain/secrets.ts";
 import { Failure, invalid } from "../../errors/failure.ts";
 import type { TransactContext } from "../../operation.ts";
@@ -89,7 +89,7 @@ export async function requireGrantable(
  * Returns the permissions that a text of the request stands for. A URN may stand for several. Errors: `invalid_input`.
  */
 function parsed(permission: string, location: string, workspaceId: string, apis: ApisByKeyspace): string[] {
-  const found = parseGiven(permission, workspaceId, apis);
+  const found = parsePermission(permission, workspaceId, apis);
   if ("flaw" in found) throw invalid(location, found.flaw.message, found.flaw.fix);
   if (isUrn(permission) || isPermission(permission)) return found.permissions;
   const near = closestPermission(permission);
@@ -104,12 +104,12 @@ function parsed(permission: string, location: string, workspaceId: string, apis:
 
 /**
  * Throws unless the root key `own` holds all of `plain`.
- * Errors: `insufficient_permissions`, whose message quotes `given`: the permission as the request wrote it.
+ * Errors: `insufficient_permissions`, whose message quotes `sent`: the permission as the request wrote it.
  */
-export function requireHeld(own: StoredRootKey, given: string, plain: readonly string[]): void {
+export function requireHeld(own: StoredRootKey, sent: string, plain: readonly string[]): void {
   if (plain.every((permission) => mayGrant(own.plainPermissions, permission))) return;
   throw new Failure("insufficient_permissions", {
-    detail: `Missing permission: "${given}". A root key can grant only permissions that it has itself.`,
+    detail: `Missing permission: "${sent}". A root key can grant only permissions that it has itself.`,
   });
 }
 

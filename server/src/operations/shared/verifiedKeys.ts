@@ -3,7 +3,7 @@ import { itemAt } from "../../domain/itemAt.ts";
 import { allAvailable, type MaybePromise, whenAvailable } from "../../domain/maybePromise.ts";
 import { type Settled, settleLater } from "../../domain/settled.ts";
 import type { Why } from "../../domain/usage.ts";
-import { isNamed, type KeyRecord } from "../../domain/verification.ts";
+import { isInKeyspaces, type KeyRecord } from "../../domain/verification.ts";
 import type { RunContext } from "../../operation.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import { keptRequest } from "./keptRequests.ts";
@@ -15,7 +15,7 @@ import type { VerificationInput } from "./verificationInput.ts";
 
 /** Whether the caller may know that the key exists. If not, the response is the one for a key that does not exist. */
 export function isVisible({ caller }: RunContext, key: KeyRecord, keyspaces: readonly string[] | undefined) {
-  if (keyspaces !== undefined && !isNamed(key, keyspaces)) return false;
+  if (keyspaces !== undefined && !isInKeyspaces(key, keyspaces)) return false;
   return may(caller, "api", key.apiId, "verify_key");
 }
 

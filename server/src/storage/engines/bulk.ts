@@ -3,11 +3,11 @@ import { type DatabaseAddress, databaseUrl } from "../../domain/databaseAddress.
 import { type Engine, StorageError } from "../engine.ts";
 import { oneConnection } from "./postgresConnection.ts";
 import { ask } from "./postgresQuery.ts";
-import { type ColumnType, postgresRows, sqliteRows, type UsageSql, type UsageValue } from "./rowSql.ts";
+import { type ColumnType, type PlainSql, type PlainValue, postgresRows, sqliteRows } from "./rowSql.ts";
 import { openUsageDatabase } from "./usage.ts";
 
 /** The values of one row, in the order of the columns. */
-export type Row = readonly UsageValue[];
+export type Row = readonly PlainValue[];
 /** The columns of a table by name, in alphabetical order. */
 export type Columns = Readonly<Record<string, ColumnType>>;
 
@@ -15,7 +15,7 @@ export type Columns = Readonly<Record<string, ColumnType>>;
  * A connection that reads and writes whole tables, including those of usage. A statement may take up to a day. Opening
  * the connection does not create or migrate the database, except for the usage file of SQLite.
  */
-export type BulkDatabase = UsageSql & {
+export type BulkDatabase = PlainSql & {
   engine: Engine["name"];
   /** Lists the names of all tables, including the tables of other programs. */
   tables(): Promise<string[]>;
@@ -173,7 +173,7 @@ async function openPostgresBulk(url: string): Promise<BulkDatabase> {
   };
 }
 
-type Fields = Record<string, UsageValue>;
+type Fields = Record<string, PlainValue>;
 type ColumnRow = { name: string; type: string };
 
 const typesByName: Record<string, ColumnType> = {

@@ -6,28 +6,28 @@ import { within } from "./deadline.ts";
 import { session } from "./postgresConnection.ts";
 import { isConflict } from "./postgresErrors.ts";
 import { openPool } from "./postgresPool.ts";
-import { postgresRows, sqliteRows, type UsageSql } from "./rowSql.ts";
+import { type PlainSql, postgresRows, sqliteRows } from "./rowSql.ts";
 import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
 import { target } from "./sqliteTransaction.ts";
 
-export type { UsageInsert, UsageSql } from "./rowSql.ts";
+export type { PlainInsert, PlainSql } from "./rowSql.ts";
 
 /** A connection to the usage database. After a failure, close it and open another one. */
-export type UsageDatabase = UsageSql & {
+export type UsageDatabase = PlainSql & {
   /** Runs `work` in a transaction. Runs it again if it conflicts with a transaction of another process. */
-  transaction<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: PlainSql) => Promise<T>): Promise<T>;
   /** Like `transaction`, but only one `alone` transaction runs at a time, also if other nodes call `alone`. */
-  alone<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
+  alone<T>(work: (tx: PlainSql) => Promise<T>): Promise<T>;
   /** whether only this server writes to the usage database */
-  isOwn: boolean;
+  isOnlyWriter: boolean;
   /** Returns the space that usage takes on disk. On SQLite, the free pages of the file do not count. */
   usedBytes(): Promise<number>;
   /**
    * If the SQLite file has much free space, makes it smaller, so that other programs can use that space on the disk.
    */
-  giveBack(): Promise<void>;
+  shrink(): Promise<void>;
   /** Returns whether the error means that the database rejected one of the rows. A retry would fail in the same way. */
-  isOfOneRow(error: unknown): boolean;
+  isRowRejection(error: unknown): boolean;
   close(): Promise<void>;
 };
 
@@ -47,7 +47,7 @@ export async function openUsageDatabase(
 async function openSqliteUsage(path: string): Promise<UsageDatabase> {
   const connection = await openUsageFile(path);
   const sql = sqliteRows(connection);
-  const transaction = async <T>(work: (tx: UsageSql) => Promise<T>) => {
+  const transaction = async <T>(work: (tx: PlainSql) => Promise<T>) => {
     connection.run("begin immediate");
     try {
       const result = await work(sql);
@@ -62,14 +62,14 @@ async function openSqliteUsage(path: string): Promise<UsageDatabase> {
     ...sql,
     transaction,
     alone: transaction,
-    isOwn: true,
+    isOnlyWriter: true,
     usedBytes: async () =>
       (pragma(connection, "page_count") - pragma(connection, "freelist_count")) * pageBytes,
-    async giveBack() {
+    async shrink() {
       if (pragma(connection, "freelist_count") < fewFreePages) return;
-      connection.run(`pragma incremental_vacuum(${pagesGivenBack})`);
+      connection.run(`pragma incremental_vacuum(${pagesPerShrink})`);
     },
-    isOfOneRow: (error) =>
+    isRowRejection: (error) =>
       /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(String((error as { code?: unknown }).code)),
     close: async () => connection.close(),
   };
@@ -78,8 +78,8 @@ async function openSqliteUsage(path: string): Promise<UsageDatabase> {
 const pageBytes = 4096;
 /** A file with fewer free pages than this is not made smaller: it would only grow again for the next rows. */
 const fewFreePages = 1_024;
-/** The maximum number of pages that one call of `giveBack` removes from the file. */
-const pagesGivenBack = 4_096;
+/** The maximum number of pages that one call of `shrink` removes from the file. */
+const pagesPerShrink = 4_096;
 
 type Pragma = "page_count" | "freelist_count" | "auto_vacuum";
 
@@ -109,7 +109,7 @@ async function openUsageFile(path: string): Promise<Database> {
   }
 }
 
-/** SQLite's number for the mode `incremental` of `auto_vacuum`, in which `giveBack` can make the file smaller. */
+/** SQLite's number for the mode `incremental` of `auto_vacuum`, in which `shrink` can make the file smaller. */
 const incremental = 2;
 const setIncremental = `pragma auto_vacuum = ${incremental}`;
 
@@ -149,7 +149,7 @@ const usageSession = {
 
 function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
   const pool = openPool({ url, max: 1, settings: usageSession });
-  async function once<T>(work: (tx: UsageSql) => Promise<T>): Promise<T> {
+  async function once<T>(work: (tx: PlainSql) => Promise<T>): Promise<T> {
     const { client, release, discard } = await pool.reserve(deadlineMs);
     try {
       await client.unsafe("begin");
@@ -162,7 +162,7 @@ function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
       throw error;
     }
   }
-  async function transaction<T>(work: (tx: UsageSql) => Promise<T>, attempt = 1): Promise<T> {
+  async function transaction<T>(work: (tx: PlainSql) => Promise<T>, attempt = 1): Promise<T> {
     try {
       return await within(deadlineMs, once(work));
     } catch (error) {
@@ -178,14 +178,14 @@ function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
         await tx.rows(`select pg_advisory_xact_lock(${upkeepLock})`);
         return work(tx);
       }),
-    isOwn: false,
+    isOnlyWriter: false,
     async usedBytes() {
       const [row] = await postgresRows(pool.run, deadlineMs).rows<{ bytes: number }>(usedBytesQuery);
       return row?.bytes ?? 0;
     },
-    giveBack: async () => undefined, // left to PostgreSQL's autovacuum
+    shrink: async () => undefined, // left to PostgreSQL's autovacuum
     // SQLSTATE classes 22 and 23: a value that does not fit its column, or that violates a constraint
-    isOfOneRow: (error) => /^2[23]/.test(String((error as { errno?: unknown }).errno)),
+    isRowRejection: (error) => /^2[23]/.test(String((error as { errno?: unknown }).errno)),
     close: () => pool.close(0),
   };
 }

@@ -1,5 +1,5 @@
 import { type Account, accountAt, giveBack, type OwnerKind } from "../../domain/accounts.ts";
-import { type Outlook, outlookOf, type Return } from "../../domain/outlooks.ts";
+import { type Outlook, outlookOf, type ReturnedUnits } from "../../domain/outlooks.ts";
 import type { Quota } from "../../domain/quotas.ts";
 import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
@@ -117,7 +117,7 @@ export async function findOutlooks(db: Db, owners: readonly Owner[], fromMs: num
 }
 
 /** Returns what the owner gets back when the hold of this part expires: nothing if the hold is charged then. */
-function returnsOf({ quota, taken, units, onExpiry, expiresAtMs }: Part): Return[] {
+function returnsOf({ quota, taken, units, onExpiry, expiresAtMs }: Part): ReturnedUnits[] {
   if (onExpiry !== "release") return [];
   return [{ quota: quota ?? undefined, taken: JSON.parse(taken), units, atMs: expiresAtMs }];
 }

@@ -1,7 +1,7 @@
 import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
-import { goneWorkspace } from "./gone.ts";
+import { workspaceOfDeleted } from "./deleted.ts";
 import { searchedList } from "./searchedList.ts";
 
 /** A permission as the operations return it. */
@@ -132,7 +132,7 @@ export async function claimPermissions(
 }
 
 /** Updates a permission. If another permission of the workspace has the slug, changes nothing and returns false. */
-export async function applyPermission(tx: Tx, workspaceId: string, to: PermissionRecord): Promise<boolean> {
+export async function setPermission(tx: Tx, workspaceId: string, to: PermissionRecord): Promise<boolean> {
   const { id, name, slug, description } = to;
   return (await updateUnlessTaken(tx, { workspaceId, id, name, slug, description })).length > 0;
 }
@@ -162,16 +162,16 @@ const updateUnlessTaken = prepared((db, to: PermissionRecord & { workspaceId: st
 /**
  * Takes a permission from all keys and roles by changing a single row, however many keys and roles have it: moves the
  * permission out of its workspace, so that no query finds it. The clean-up deletes the rows later: see
- * `deleteGonePermission`.
+ * `purgeDeletedPermission`.
  */
-export async function setPermissionGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
-  await setGone(tx, { workspaceId, id });
+export async function setPermissionDeleted(tx: Tx, workspaceId: string, id: string): Promise<void> {
+  await setDeleted(tx, { workspaceId, id });
 }
 
-const setGone = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+const setDeleted = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
   db
     .updateTable("permissions")
-    .set({ workspaceId: goneWorkspace, slug: id })
+    .set({ workspaceId: workspaceOfDeleted, slug: id })
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", id)
     .compile(),

@@ -109,7 +109,7 @@ export async function applyRatelimitDiff(
   diff: RatelimitDiff,
   newId: () => string,
 ): Promise<StoredRatelimit[]> {
-  const all = diff.set.map(({ given, existing }) => ({ ...given, id: existing?.id ?? newId() }));
+  const all = diff.set.map(({ requested, existing }) => ({ ...requested, id: existing?.id ?? newId() }));
   const ids = diff.removed.map((limit) => limit.id);
   if (ids.length > 0) await deleteSome(tx, { workspaceId, ownerId, ids });
   await setRatelimits(tx, workspaceId, [{ ownerId, limits: all }]);

@@ -1,7 +1,7 @@
 import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
-import { goneWorkspace } from "./gone.ts";
+import { workspaceOfDeleted } from "./deleted.ts";
 import { type PermissionRecord, permissionColumns } from "./permissions.ts";
 import { searchedList } from "./searchedList.ts";
 
@@ -154,7 +154,7 @@ const insertUnlessTaken = prepared((db, { rows }: { rows: readonly Schema["roles
 );
 
 /** Updates a role. If another role of the workspace has the name, changes nothing and returns false. */
-export async function applyRole(
+export async function setRole(
   tx: Tx,
   workspaceId: string,
   { id, name, description }: RoleRow,
@@ -184,15 +184,15 @@ const updateUnlessTaken = prepared((db, to: RoleRow & { workspaceId: string }) =
     .compile(),
 );
 
-/** Takes a role from all keys by changing a single row, as `setPermissionGone` does for permissions. */
-export async function setRoleGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
-  await setGone(tx, { workspaceId, id });
+/** Takes a role from all keys by changing a single row, as `setPermissionDeleted` does for permissions. */
+export async function setRoleDeleted(tx: Tx, workspaceId: string, id: string): Promise<void> {
+  await setDeleted(tx, { workspaceId, id });
 }
 
-const setGone = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+const setDeleted = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
   db
     .updateTable("roles")
-    .set({ workspaceId: goneWorkspace, name: id })
+    .set({ workspaceId: workspaceOfDeleted, name: id })
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", id)
     .compile(),

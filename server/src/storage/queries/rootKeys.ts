@@ -1,5 +1,5 @@
 import type { Caller } from "../../domain/caller.ts";
-import { parseGiven } from "../../domain/permissionUrns.ts";
+import { parsePermission } from "../../domain/permissionUrns.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Flag, Schema, Tx } from "../schema.ts";
 import { contains } from "./search.ts";
@@ -54,7 +54,7 @@ type StoredPermissions = Pick<Schema["rootKeys"], "workspaceId" | "permissions" 
 function plainPermissionsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
   if (grants !== null) return parsePermissions(grants);
   return parsePermissions(permissions).flatMap((one) => {
-    const parsed = parseGiven(one, workspaceId, new Map());
+    const parsed = parsePermission(one, workspaceId, new Map());
     return "permissions" in parsed ? parsed.permissions : [];
   });
 }
@@ -114,7 +114,7 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["rootKeys"][]
  * Finds the root key with which the console's login link signs in: the oldest enabled root key that has all permissions
  * and has not expired. Returns `undefined` if there is no such key, or if the database has more than one workspace.
  */
-export async function findOwnersRootKey(db: Db, nowMs: number): Promise<RootKeyRecord | undefined> {
+export async function findLoginRootKey(db: Db, nowMs: number): Promise<RootKeyRecord | undefined> {
   const workspaces = await db.selectFrom("workspaces").select("id").limit(2).execute();
   if (workspaces.length !== 1) return undefined;
   const rows = await rootKeyRows(db)
@@ -274,8 +274,8 @@ const updateRow = prepared((db, { workspaceId, id, ...change }: OfId & ChangedCo
 );
 
 /**
- * Stores that a root key was rerolled: it now expires at `expiresAtMs`. `expiredAtMs` is the root key's expiry before
- * its first reroll.
+ * Stores that a root key was rerolled: it now expires at `expiresAtMs`. `expiresBeforeRerollMs` is the root key's
+ * expiry before its first reroll.
  */
 export async function setRootKeyRerolled(
   tx: Tx,
@@ -284,21 +284,28 @@ export async function setRootKeyRerolled(
   {
     nowMs,
     expiresAtMs,
-    expiredAtMs,
-  }: { nowMs: number; expiresAtMs: number; expiredAtMs: number | undefined },
+    expiresBeforeRerollMs,
+  }: { nowMs: number; expiresAtMs: number; expiresBeforeRerollMs: number | undefined },
 ): Promise<void> {
-  await updateRerolled(tx, { workspaceId, id, nowMs, expiresAtMs, expiredAtMs: expiredAtMs ?? null });
+  await updateRerolled(tx, {
+    workspaceId,
+    id,
+    nowMs,
+    expiresAtMs,
+    expiresBeforeRerollMs: expiresBeforeRerollMs ?? null,
+  });
 }
 
-type Rerolled = OfId & { nowMs: number; expiresAtMs: number; expiredAtMs: number | null };
+type Rerolled = OfId & { nowMs: number; expiresAtMs: number; expiresBeforeRerollMs: number | null };
 
-const updateRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expiredAtMs }: Rerolled) =>
-  db
-    .updateTable("rootKeys")
-    .set({ rerolledAtMs: nowMs, expiresAtMs, expiresBeforeRerollMs: expiredAtMs })
-    .where("workspaceId", "=", workspaceId)
-    .where("id", "=", id)
-    .compile(),
+const updateRerolled = prepared(
+  (db, { workspaceId, id, nowMs, expiresAtMs, expiresBeforeRerollMs }: Rerolled) =>
+    db
+      .updateTable("rootKeys")
+      .set({ rerolledAtMs: nowMs, expiresAtMs, expiresBeforeRerollMs })
+      .where("workspaceId", "=", workspaceId)
+      .where("id", "=", id)
+      .compile(),
 );
 
 /** Deletes a root key, and stores its hash as that of a revoked root key. Returns false if the key does not exist. */

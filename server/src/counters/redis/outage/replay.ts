@@ -1,7 +1,7 @@
 import type { Window } from "../../../domain/windows.ts";
 import type { Ask } from "../connection.ts";
 import { isAboutThisCall } from "../faults.ts";
-import { addedKey, counterKeyIn } from "../keys.ts";
+import { addedKey, redisKeyOfWindow } from "../keys.ts";
 import type { RedisLink } from "../link.ts";
 import { addScript } from "../scripts.ts";
 import type { Admission, unsentAdmissions } from "./admissions.ts";
@@ -35,7 +35,7 @@ export function admissionReplay({ unsent, monotonicMs, processId, time }: Option
     const { window, number, sum, parts } = admission;
     const nowMs = monotonicMs();
     const sent = parts.toReversed().flatMap(({ lastMs, cost }) => [Math.max(0, nowMs - lastMs), cost]);
-    const keys = [addedKey(window, processId, number), counterKeyIn(window)];
+    const keys = [addedKey(window, processId, number), redisKeyOfWindow(window)];
     admission.sent = sum;
     admission.sending = sum;
     try {

@@ -32,10 +32,10 @@ export type KeyDetails = {
   ipAllowList: string[] | undefined;
   apiIpAllowList: string[] | undefined;
   /**
-   * `atMs`: when the key was last rerolled. `expiredAtMs`: the key's expiry before its first reroll. Undefined if the
-   * key was never rerolled, or if its expiry was set after the last reroll
+   * `atMs`: when the key was last rerolled. `expiresBeforeRerollMs`: the key's expiry before its first reroll.
+   * Undefined if the key was never rerolled, or if its expiry was set after the last reroll
    */
-  reroll: { atMs: number; expiredAtMs: number | undefined } | undefined;
+  reroll: { atMs: number; expiresBeforeRerollMs: number | undefined } | undefined;
   permissions: string[];
   roles: string[];
   ratelimits: StoredRatelimit[];
@@ -102,15 +102,15 @@ export function withGrantCount(query: ReturnType<typeof liveKeys>, workspaceId: 
       .whereRef("keyRoles.keyId", "=", "keys.id")
       .$asScalar()
       .$notNull()
-      .as("roleCount"),
+      .as("throughRolesCount"),
   ]);
 }
 
 /**
- * A key on a page of a list. `directCount` is how many permissions the key has directly. `roleCount` is roughly how
- * many roles and permissions through roles the key has.
+ * A key on a page of a list. `directCount` is how many permissions the key has directly. `throughRolesCount` is roughly
+ * how many roles and permissions through roles the key has.
  */
-export type ListedKeyRow = KeyRow & { directCount: number; roleCount: number };
+export type ListedKeyRow = KeyRow & { directCount: number; throughRolesCount: number };
 
 /** A key without its permissions, roles and rate limits. */
 export type KeyRow = Awaited<ReturnType<ReturnType<typeof liveKeys>["execute"]>>[number];
@@ -225,7 +225,7 @@ export async function withDetails(
 
 function rerollOf({ rerolledAtMs, expiresBeforeRerollMs }: KeyRow): KeyDetails["reroll"] {
   if (rerolledAtMs === null) return undefined;
-  return { atMs: rerolledAtMs, expiredAtMs: expiresBeforeRerollMs ?? undefined };
+  return { atMs: rerolledAtMs, expiresBeforeRerollMs: expiresBeforeRerollMs ?? undefined };
 }
 
 function identityOf(row: KeyRow, limits: Map<string, StoredRatelimit[]>): IdentityRecord | undefined {

@@ -148,17 +148,17 @@ const updateRow = prepared(
 );
 
 /**
- * Stores that a key was rerolled: it now expires at `expiresAtMs`. `expiredAtMs` is the key's expiry before its first
- * reroll.
+ * Stores that a key was rerolled: it now expires at `expiresAtMs`. `expiresBeforeRerollMs` is the key's expiry before
+ * its first reroll.
  */
 export async function setKeyRerolled(
   tx: Tx,
   workspaceId: string,
   id: string,
-  reroll: { nowMs: number; expiresAtMs: number; expiredAtMs: number | undefined },
+  reroll: { nowMs: number; expiresAtMs: number; expiresBeforeRerollMs: number | undefined },
 ): Promise<void> {
-  const { nowMs, expiresAtMs, expiredAtMs = null } = reroll;
-  await setRerolled(tx, { workspaceId, id, nowMs, expiresAtMs, expiredAtMs });
+  const { nowMs, expiresAtMs, expiresBeforeRerollMs = null } = reroll;
+  await setRerolled(tx, { workspaceId, id, nowMs, expiresAtMs, expiresBeforeRerollMs });
 }
 
 type Reroll = {
@@ -166,13 +166,13 @@ type Reroll = {
   id: string;
   nowMs: number;
   expiresAtMs: number;
-  expiredAtMs: number | null;
+  expiresBeforeRerollMs: number | null;
 };
 
-const setRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expiredAtMs }: Reroll) =>
+const setRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expiresBeforeRerollMs }: Reroll) =>
   db
     .updateTable("keys")
-    .set({ updatedAtMs: nowMs, rerolledAtMs: nowMs, expiresAtMs, expiresBeforeRerollMs: expiredAtMs })
+    .set({ updatedAtMs: nowMs, rerolledAtMs: nowMs, expiresAtMs, expiresBeforeRerollMs })
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", id)
     .compile(),

@@ -1,5 +1,5 @@
 /**
- * gone.test.ts starts this program with `<database>`. The program removes the rows of deleted permissions and roles,
+ * deleted.test.ts starts this program with `<database>`. The program removes the rows of deleted permissions and roles,
  * without a pause, until it is killed.
  */
 

@@ -9,8 +9,8 @@ import { cleanUpTasks } from "./cleanUp.ts";
 import { openStorage } from "./open.ts";
 import { insertApi } from "./queries/apis.ts";
 import { insertKeys, type NewKey } from "./queries/keys/write.ts";
-import { insertPermission, linkKeyPermissions, setPermissionGone } from "./queries/permissions.ts";
-import { insertRole, linkKeyRoles, setRoleGone } from "./queries/roles.ts";
+import { insertPermission, linkKeyPermissions, setPermissionDeleted } from "./queries/permissions.ts";
+import { insertRole, linkKeyRoles, setRoleDeleted } from "./queries/roles.ts";
 import { insertWorkspace } from "./queries/workspaces.ts";
 
 const keyCount = 12;
@@ -106,24 +106,24 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))(
             nowMs: 0,
           });
           await insertKeys(tx, keyIds.map(keyOf));
-          const goneId = `${what}_1`;
+          const deletedId = `${what}_1`;
           if (what === "role") {
-            await insertRole(tx, "ws_1", { id: goneId, name: "one", description: null }, 0);
+            await insertRole(tx, "ws_1", { id: deletedId, name: "one", description: null }, 0);
             await linkKeyRoles(
               tx,
               "ws_1",
-              keyIds.map((keyId) => ({ keyId, roleId: goneId })),
+              keyIds.map((keyId) => ({ keyId, roleId: deletedId })),
             );
-            await setRoleGone(tx, "ws_1", goneId);
+            await setRoleDeleted(tx, "ws_1", deletedId);
           } else {
-            const permission = { id: goneId, name: "one", slug: "one", description: null };
+            const permission = { id: deletedId, name: "one", slug: "one", description: null };
             await insertPermission(tx, "ws_1", permission, 0);
             await linkKeyPermissions(
               tx,
               "ws_1",
-              keyIds.map((keyId) => ({ keyId, permissionId: goneId })),
+              keyIds.map((keyId) => ({ keyId, permissionId: deletedId })),
             );
-            await setPermissionGone(tx, "ws_1", goneId);
+            await setPermissionDeleted(tx, "ws_1", deletedId);
           }
         });
         const left = async () => {
@@ -134,7 +134,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))(
           return count;
         };
         const start = () =>
-          Bun.spawn([process.execPath, join(import.meta.dir, "../../test/gone.child.ts"), url]);
+          Bun.spawn([process.execPath, join(import.meta.dir, "../../test/deleted.child.ts"), url]);
         const first = start();
         await until(async () => (await left()) < 19_000, 30_000);
         first.kill("SIGKILL");
