@@ -120,6 +120,14 @@ test("if the server has read only a part of a list, the console does not say tha
   await page.getByText("The latest events have none of these.").waitFor();
   await page.goto("/console/live");
   await page.getByText("Nothing in the latest events matches these filters.").waitFor();
+  await page.route(/analytics\.getTop$/, async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    const data = { items: [], readSince: Date.now() - 3_600_000 };
+    await route.fulfill({ response, json: { ...body, data } });
+  });
+  await page.goto("/console/limits/email.send");
+  await page.getByText("Only events since 1 hour ago are counted.").waitFor();
 });
 
 test("the most refused identifiers of a namespace are named, and the audit trail begins with the newest event", async () => {

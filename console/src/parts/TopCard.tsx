@@ -3,10 +3,11 @@ import { useState } from "react";
 import type { Data, Input } from "../data/api.ts";
 import { outcomeOf } from "../data/outcomes.ts";
 import { useOperation } from "../data/queries.ts";
-import { number } from "../data/time.ts";
+import { dayMs, hourMs, number } from "../data/time.ts";
 import { SelectField } from "./fields.tsx";
 import { Card, Loading } from "./Page.tsx";
 import { Problem } from "./Problem.tsx";
+import { Time } from "./Time.tsx";
 
 type Outcome = NonNullable<Input<"analytics.getTop">["outcome"]>;
 
@@ -38,7 +39,14 @@ export function TopCard({ title, of, namespace, outcomes }: Props) {
       )}
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="counts" /> : null}
-      {data?.data.items.length === 0 ? <p className="soft">None in the last 24 hours.</p> : null}
+      {data?.data.items.length === 0 ? (
+        <p className="soft">{isCut(data.data.readSince) ? "None." : "None in the last 24 hours."}</p>
+      ) : null}
+      {isCut(data?.data.readSince) ? (
+        <p className="soft">
+          Only events since <Time at={data?.data.readSince} /> are counted.
+        </p>
+      ) : null}
       <ol className="stack">
         {data?.data.items.map((item) => (
           <li key={item.name} className="card-head">
@@ -49,6 +57,11 @@ export function TopCard({ title, of, namespace, outcomes }: Props) {
       </ol>
     </Card>
   );
+}
+
+/** Whether the server could not read all events of the last 24 hours. */
+function isCut(readSinceMs = 0): boolean {
+  return readSinceMs > Date.now() - dayMs + hourMs;
 }
 
 type NameProps = { item: Data<"analytics.getTop">["items"][number]; of: Props["of"] };
