@@ -1,6 +1,6 @@
 // `node scripts/releaseCheck.mjs <tag> <owner/repository>`: checks that the versions and the repository that the files
-// name are the tag and the GitHub repository of a release. npm rejects a package if its package.json names a different repository
-// than its provenance, which is the signed statement of where it was built.
+// name are the tag and the GitHub repository of a release. npm rejects a package if its package.json names a different
+// repository than its provenance, which is the signed statement of where it was built.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

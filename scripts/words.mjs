@@ -1,4 +1,5 @@
-// Finds idioms that read as if they were translated, in code, comments and documents, and suggests what to write.
+// Finds idioms that read as if they were translated, in code, comments and documents, and suggests what to write. Also
+// finds lines of comments that are too long, which the formatter does not wrap.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -79,6 +80,22 @@ function idiomsIn(path, text) {
   });
 }
 
+const longestComment = 120;
+
+/**
+ * Returns a sentence for each line of a comment that is too long. Instructions to linters must be one line.
+ * @param {string} path
+ * @param {string} text
+ */
+function longCommentsIn(path, text) {
+  if (!/\.(tsx?|mjs)$/.test(path)) return [];
+  return text.split("\n").flatMap((line, index) => {
+    const isComment = /^\s*(\/\/|\/?\*)/.test(line) && !line.includes("biome-ignore");
+    if (!isComment || line.length <= longestComment) return [];
+    return [`${path}:${index + 1} the comment has ${line.length} columns: wrap it at ${longestComment}`];
+  });
+}
+
 /**
  * Walks the folders instead of asking git, because a copy of the tree may have no repository.
  * @param {string} root
@@ -98,7 +115,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const [, , prefix = ""] = process.argv;
 const found = filesOf(root, "")
   .filter((path) => path.startsWith(prefix))
-  .flatMap((path) => idiomsIn(path, readFileSync(join(root, path), "utf8")));
+  .flatMap((path) => {
+    const text = readFileSync(join(root, path), "utf8");
+    return [...idiomsIn(path, text), ...longCommentsIn(path, text)];
+  });
 for (const line of found) console.log(line);
-console.log(`${found.length} idioms that read as if translated`);
+console.log(`${found.length} idioms that read as if translated, and comments that are too long`);
 process.exitCode = found.length === 0 ? 0 : 1;

@@ -26,8 +26,8 @@ type Outgoing = {
 };
 
 /**
- * The middleware from `requireKey`. Its `keyOf(request)` returns the key of a request that passed this middleware, and throws a
- * `LatchkeyError` for any other request.
+ * The middleware from `requireKey`. Its `keyOf(request)` returns the key of a request that passed this middleware, and
+ * throws a `LatchkeyError` for any other request.
  */
 export type KeyMiddleware<Key> = ((
   request: Incoming,

@@ -20,8 +20,8 @@ declare module "hono" {
 export type KeyVariables<Key> = { Variables: { verifiedKey: Key } };
 
 /**
- * The middleware from `requireKey`. Its `keyOf(c)` returns the key of a request that passed this middleware, and throws a
- * `LatchkeyError` for any other request.
+ * The middleware from `requireKey`. Its `keyOf(c)` returns the key of a request that passed this middleware, and throws
+ * a `LatchkeyError` for any other request.
  */
 export type KeyMiddleware<Key> = MiddlewareHandler<KeyVariables<Key>> & Pick<Keyring<Key>, "keyOf">;
 

@@ -9,8 +9,8 @@ import { type PermissionOptions, permitting } from "./permitting.ts";
 import type { Refusal } from "./refusals.ts";
 
 /**
- * The middleware from `requireKey`. Its `keyOf(ctx)` returns the key of a request that passed this middleware, and throws a
- * `LatchkeyError` for any other request.
+ * The middleware from `requireKey`. Its `keyOf(ctx)` returns the key of a request that passed this middleware, and
+ * throws a `LatchkeyError` for any other request.
  */
 export type KeyMiddleware<Key> = ((context: Context, next: Next) => Promise<void>) &
   Pick<Keyring<Key>, "keyOf">;

@@ -100,7 +100,7 @@ const planted = {
   "server/src/planted/used.ts": "export const used = 1;\nexport const spare = 2;\n",
   "server/src/planted.test.ts":
     'import { expect, test } from "bun:test";\nimport { used } from "./planted/used.ts";\n\ntest("one is two", () => {\n  expect(used).toBe(2);\n});\n',
-  "server/src/planted/words.ts": "// the request is answered\n",
+  "server/src/planted/words.ts": `// the request is answered\n// ${"long ".repeat(30)}\n`,
   "docs/errors.md": "# Errors\n",
 };
 
@@ -139,6 +139,7 @@ describe("a planted violation is found and named:", () => {
     ["an unused file", /^server\/src\/planted\/any\.ts\s*$/m],
     ["an unused export", /^spare\s+server\/src\/planted\/used\.ts/m],
     ["an idiom that reads as if translated", /planted\/words\.ts:1 "answered": write return/],
+    ["a comment that is too long", /planted\/words\.ts:2 the comment has \d+ columns/],
     ["a test that fails", /\(fail\) one is two/],
     ["a generated file that is out of date", /docs\/errors\.md is out of date/],
   ])("%s", (_what, found) => {

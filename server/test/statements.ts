@@ -64,7 +64,9 @@ export function watchThisThread(engine: Engine, seen: (statement: Watched) => vo
       ));
 }
 
-/** Returns a database that runs queries like `db`, and adds every `prepared` query to `recorded`, with its arguments. */
+/**
+ * Returns a database that runs queries like `db`, and adds every `prepared` query to `recorded`, with its arguments.
+ */
 export function recordingQueries<D extends Db>(db: D, recorded: CompiledQuery[]): D {
   const wrapped = db.withoutPlugins() as D;
   wrapped.executeQuery = (query) => {

@@ -23,8 +23,8 @@ export type TestClock = {
   /** The time of the server's clock, in Unix milliseconds. */
   now(): number;
   /**
-   * Moves the clock forward by whole milliseconds, or by a whole number with a unit: `"250ms"`, `"30s"`, `"2m"`, `"12h"`,
-   * `"7d"`. For 1.5 seconds, use `1_500` or `"1500ms"`.
+   * Moves the clock forward by whole milliseconds, or by a whole number with a unit: `"250ms"`, `"30s"`, `"2m"`,
+   * `"12h"`, `"7d"`. For 1.5 seconds, use `1_500` or `"1500ms"`.
    * Errors: `TypeError` if `by` is negative, has a fraction, or is not a duration.
    */
   advance(by: Duration): Promise<void>;

@@ -32,7 +32,9 @@ export function overrideTable(overrides: readonly Override[]): OverrideTable {
   };
 }
 
-/** The override for exactly this identifier; if it is missing, the matching pattern with the most literal characters. */
+/**
+ * The override for exactly this identifier; if it is missing, the matching pattern with the most literal characters.
+ */
 export function findOverride(table: OverrideTable, identifier: string): Override | undefined {
   const exact = table.exact.get(identifier);
   if (exact !== undefined) return exact;

@@ -33,7 +33,9 @@ export type Known = {
    * id of the document's record to the id of the workspace's record
    */
   aliases: Map<string, string>;
-  /** the same for owners of balances: maps the `subjectId` of the document's record to that of the workspace's record */
+  /**
+   * the same for owners of balances: maps the `subjectId` of the document's record to that of the workspace's record
+   */
   owners: Map<string, string>;
   /** owners that keep their balance in the database: open holds on the document's balance are not imported */
   keptOwners: Set<string>;
@@ -120,7 +122,9 @@ function remember({ created, apis }: Known, type: StoredType, id: string, fields
   if (type === "api") apis.set(keyspaceIdOf({ id, keyspaceId: textIn(fields, "keyspaceId") || null }), id);
 }
 
-/** What earlier records of the batch use: the ids of records and rate limits, and unique texts, each with its record. */
+/**
+ * What earlier records of the batch use: the ids of records and rate limits, and unique texts, each with its record.
+ */
 type Taken = { ids: Set<string>; texts: Map<string, { id: string; owner: string }> };
 
 type Decision = { outcome: Outcome; fields: RecordFields };

@@ -25,7 +25,9 @@ export function ended(message: string): string {
 /** A valid record of one type. */
 export type Parsed = { [Type in RecordType]: { type: Type; fields: Fields<Type> } }[RecordType];
 
-/** A valid record with its line in the document. If the source is not a document, `line` is the number of the record. */
+/**
+ * A valid record with its line in the document. If the source is not a document, `line` is the number of the record.
+ */
 export type Entry = Parsed & { line: number };
 
 /** Errors: `DocumentError` if the value is not the header of a document that this program can read. */

@@ -83,8 +83,8 @@ async function chargeExpiredHolds(
 }
 
 /**
- * Runs the tasks every `everyMs` milliseconds, on one node at a time. `steadyTimeMs` returns the time by which the age of
- * rows is measured. It returns `undefined` if the clock was set and cannot be trusted yet; then nothing is deleted
+ * Runs the tasks every `everyMs` milliseconds, on one node at a time. `steadyTimeMs` returns the time by which the age
+ * of rows is measured. It returns `undefined` if the clock was set and cannot be trusted yet; then nothing is deleted
  * because of its age. `report` is called if a task fails; the next round runs the task again. Returns a function that
  * stops the clean-up.
  */

@@ -30,8 +30,8 @@ const rowsPerPart = 500;
 const keysPerTurn = 100;
 
 /**
- * Validates all items before any key is stored. Returns the keys to store: of several items with the same hash, only the
- * first. After every `keysPerTurn` items, other requests get a turn.
+ * Validates all items before any key is stored. Returns the keys to store: of several items with the same hash, only
+ * the first. After every `keysPerTurn` items, other requests get a turn.
  * Errors: `invalid_input` for the first key that is invalid.
  */
 export async function prepareKeys(

@@ -100,9 +100,9 @@ export async function listIdentities(
 }
 
 /**
- * Returns whether this id begins like the ids that Latchkey creates for identities. An imported identity may have any id.
- * The limits of a page are read by a range of ids only if all ids are usual: a range from `id_1` to `user_1` would include
- * all keys, whose ids begin with `key_`.
+ * Returns whether this id begins like the ids that Latchkey creates for identities. An imported identity may have any
+ * id. The limits of a page are read by a range of ids only if all ids are usual: a range from `id_1` to `user_1` would
+ * include all keys, whose ids begin with `key_`.
  */
 function isUsualId(id: string): boolean {
   return id.startsWith("id_");
