@@ -11,7 +11,10 @@ import type { Refusal } from "./refusals.ts";
 declare global {
   namespace Express {
     interface Request {
-      /** Set by the middleware from `requireKey`, whose `keyOf(request)` returns the same key with its exact type. */
+      /**
+       * The key that `requireKey` has verified. To get it with the types of your client, call `keyOf(request)` of the
+       * middleware.
+       */
       verifiedKey?: VerifiedKey;
     }
   }

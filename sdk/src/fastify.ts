@@ -9,7 +9,10 @@ import { type PermissionOptions, permitting } from "./permitting.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Set by the hook from `requireKey`, whose `keyOf(request)` returns the same key with its exact type. */
+    /**
+     * The key that `requireKey` has verified. To get it with the types of your client, call `keyOf(request)` of the
+     * hook.
+     */
     verifiedKey?: VerifiedKey;
   }
 }

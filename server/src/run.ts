@@ -235,7 +235,10 @@ function transactContextOf(services: Services, call: Call): Omit<TransactContext
 
 type OnceOnly = { idempotency: Idempotency | undefined; now(): number };
 
-/** the maximum size of a response that is stored for repeated calls, in bytes; a migration of 10,000 keys needs less */
+/**
+ * the maximum size in bytes of the response to a call with an Idempotency-Key, which is stored; the response to a
+ * migration of 10,000 keys is smaller
+ */
 const mostKeptBytes = 2 * 1024 * 1024;
 
 /** Runs `work` once per Idempotency-Key. A repeated request gets the stored response of the first one. */

@@ -37,7 +37,7 @@ export function seal(key: Buffer, text: string): string {
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64url");
 }
 
-/** Decrypts what `seal` has returned. Throws if `seal` was called with another key. */
+/** Decrypts what `seal` has returned. Throws if that was sealed with another key, or is damaged. */
 export function open(key: Buffer, sealed: string): string {
   const bytes = Buffer.from(sealed, "base64url");
   const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceBytes));

@@ -82,6 +82,6 @@ export type Limits = {
 /** Encrypts recoverable keys with the server's recovery key, and decrypts them. */
 export type Recovery = {
   seal(key: string): string;
-  /** Decrypts a key. Returns `undefined` if it was sealed with another recovery key. */
+  /** Decrypts what `seal` returned. Returns `undefined` if that was sealed with another recovery key, or is damaged. */
   open(sealed: string): string | undefined;
 };

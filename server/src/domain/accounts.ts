@@ -99,7 +99,7 @@ export function accountAt(account: Account, nowMs: number): Account {
 }
 
 /**
- * A removed quota is kept while its current period has used units, or while it has unspent grants, so that adding it
+ * A removed quota is kept while units are used in its current period, or while it has unspent grants, so that adding it
  * again does not reset its use or lose its grants.
  */
 function isKept({ isRemoved, period, used, grants }: Quota): boolean {

@@ -38,7 +38,7 @@ export type Quota = QuotaRule & {
   /** the highest threshold that was reached in this period, in percent of the limit; 0 if no threshold was reached */
   crossed: number;
   grants: readonly Grant[];
-  /** true if the quota was removed; the record is kept while it has used units or grants */
+  /** true if the quota was removed. It stays stored while units are used in its period, or while it has grants */
   isRemoved: boolean;
 };
 
@@ -133,8 +133,9 @@ function ceilingOf({ limit, overage }: Quota): number {
 }
 
 /**
- * Takes units, which must be available: carried units, units of grants and units of the limit, the soonest to expire
- * first, and overage last. `crossed` is the highest threshold that this use reaches, if no earlier use has reached it.
+ * Takes units: first carried units, units of grants and units of the limit, in the order in which they expire, then
+ * overage. That many units must be available. `crossed` is the highest threshold that this use reaches, if no earlier
+ * use in the period has reached it.
  */
 export function takeFrom(
   quota: Quota,

@@ -71,7 +71,10 @@ type ReportOptions = {
 
 const reportedEveryMs = 10_000;
 
-/** Reports a refused call. `cause` is the kind whose calls are too many, or `bodies` if bodies take too much memory. */
+/**
+ * Reports a refused call. `cause` is the kind of the call if too many calls of that kind run or wait, or `bodies` if
+ * bodies take too much memory.
+ */
 export type OverloadReport = (cause: Kind | "bodies") => void;
 
 /** Returns a function that counts the calls that were refused as `server_overloaded`, and logs at most one in 10 s. */
@@ -83,11 +86,11 @@ export function overloadReport({ nowMs, metrics, log }: ReportOptions): Overload
     "Calls refused with the error server_overloaded.",
     () => refused,
   );
-  return (kind) => {
+  return (cause) => {
     refused += 1;
     if (nowMs() - reportedAtMs < reportedEveryMs) return;
     reportedAtMs = nowMs();
-    log("warn", "overloaded", { kind, refusedSinceStart: refused });
+    log("warn", "overloaded", { kind: cause, refusedSinceStart: refused });
   };
 }
 

@@ -18,7 +18,8 @@ export type Route = {
   door: Door;
   services: Services;
   /**
-   * the services without the upstream, for requests that another server forwarded; undefined if there is no upstream
+   * the services without the upstream, for requests from a server that has this one as its upstream (see
+   * `forwardingHeader`); undefined if this server has no upstream itself
    */
   withoutUpstream: Services | undefined;
   limit: WorkspaceLimit | undefined;

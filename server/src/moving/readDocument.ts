@@ -58,8 +58,9 @@ function checkEnd(value: unknown, records: number): void {
 type Place = { type: number; id: string };
 
 /**
- * Checks that a record comes after the previous record in the order of the format. Because records are sorted, a
- * duplicate is found without remembering all ids. Ids are ASCII, so comparing strings compares bytes.
+ * Returns the place of a record: its type and id. Errors: `DocumentError` if it does not come after the previous
+ * record, by type and then by id; records of usage have no id. Because ids are sorted, a duplicate is found without
+ * remembering all ids. Ids are ASCII, so comparing strings compares bytes.
  */
 function following(last: Place, { type, fields }: ReturnType<typeof parseRecord>): Place {
   const index = recordTypes.indexOf(type);

@@ -154,7 +154,10 @@ function jsonOf(rows: readonly Row[]): string {
   );
 }
 
-/** A balance that exists already is kept. `judgeBatch` has made sure that the rows of other tables do not exist yet. */
+/**
+ * A balance that exists already is kept: keys with the same `subjectId` share it. `judgeBatch` has made sure that rows
+ * of other tables do not exist yet.
+ */
 const conflict = (table: Table) => (table === "balances" ? sql`on conflict do nothing` : sql``);
 
 /**

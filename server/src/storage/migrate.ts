@@ -114,7 +114,7 @@ async function applyAll(migrations: readonly Migration[], target: MigrationTarge
   }
 }
 
-/** Returns those of the applied migrations that this program does not know: a newer version has run them. */
+/** Returns the applied migrations that this program does not know, because a newer version has run them. */
 export function unknownMigrations(applied: readonly string[]): string[] {
   return applied.filter((name) => !recordMigrations.some((migration) => migration.name === name));
 }

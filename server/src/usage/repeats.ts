@@ -65,7 +65,10 @@ function isEqual(one: UsageEvent, other: UsageEvent): boolean {
 /** An event, and the line that is stored for it, including the newline. */
 export type PassedEvent = { event: CountedEvent; line: string };
 
-/** An event to which later lines may refer. `rest` is the part of its line after the request id. */
+/**
+ * An event that a later line of the same `add` order may repeat. `rest` is the part of its line after the request id,
+ * with which the whole line of the repeat ends, too.
+ */
 type Kept = { event: CountedEvent; rest: string };
 
 /** Returns a reader for the events in the text of one `add` order. */

@@ -39,7 +39,10 @@ function hoursOf(spans: readonly Span[]): Hours {
 
 type Counts = { workspaceNo: number; kind: number; spans: readonly Span[] };
 
-/** Finds the numbers of the subjects or tags with the largest sums of these counts. Adds them up with one statement. */
+/**
+ * Returns the subjects or tags with the largest totals: the number that stands for each (`no`), and its total. One
+ * statement adds up the counts of all spans.
+ */
 function readTop(
   sql: PlainSql,
   query: TopQuery,

@@ -68,8 +68,8 @@ export function createCounter(store: Store, key: string, durationMs: number): Co
 }
 
 /**
- * Evicts up to 32 counters: counters that have run out, or if it finds no such counter, the least filled counters. Then
- * calls `onEvict` with the number of evicted counters. `live` is true if they still counted something.
+ * Evicts up to 32 counters: counters that have run out, or if the search finds none, the least filled counters. Then
+ * calls `onEvict` with the number of evicted counters and with `live`: whether they still counted something.
  */
 export function makeRoom(store: Store, onEvict: (count: number, live: boolean) => void): void {
   const runOut = forgetWhere(store, BATCH, RUN_OUT_CELLS, (counter) => hasRunOut(store, counter));

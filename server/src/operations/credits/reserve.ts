@@ -76,8 +76,8 @@ export const reserve = operation({
 });
 
 /**
- * Errors: `key_not_found`, also if the caller may not verify the key; `identity_not_found`, also if the caller may not
- * verify the keys of all apis.
+ * Errors: `key_not_found`, also if the caller may not verify the key; `identity_not_found`, also if the caller lacks
+ * the permission for all apis, which it needs because an identity's keys may be in any api.
  */
 async function findHoldOwner({ caller, db, nowMs }: RunContext, input: Input) {
   const named = namedOwner(input);

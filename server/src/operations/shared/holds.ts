@@ -62,7 +62,7 @@ export function settlementResponse(outcome: HoldOutcome): z.input<typeof settlem
 /**
  * Settles or releases a hold. This is not audited, since the account's ledger records it. The call is safe to repeat.
  * Errors: `reservation_not_found`, also if the caller may not see the hold; `reservation_ended` if the hold has already
- * ended in another way.
+ * ended with a different result, such as another amount.
  */
 export async function endReservation(context: RunContext, id: string, end: HoldEnd): Promise<HoldOutcome> {
   const { caller, db, now, newId, inTransaction, usage, nowMs, requestId } = context;

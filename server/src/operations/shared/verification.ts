@@ -198,7 +198,8 @@ function plan(
 }
 
 /**
- * `invalid_input` if the request sends only one of `limit` and `duration`, `precondition_failed` if it sends neither.
+ * The error for a requested rate limit whose name neither the key nor its identity has: `invalid_input` if the request
+ * sends only one of `limit` and `duration`, `precondition_failed` if it sends neither.
  */
 export function planFailure({ index, problem }: PlanFlaw): Failure {
   const location = `body.ratelimits[${index}]`;

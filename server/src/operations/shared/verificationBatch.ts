@@ -51,9 +51,9 @@ export async function judgeAll(
 }
 
 /**
- * How many verifications, from the first on, can be decided together. A verification that lacks credits gives back what
- * it counted, and a later verification that counts the same rate limit must see that. So the group ends with the first
- * verification that may lack credits and counts the same rate limit as a later verification.
+ * How many verifications, from the first on, can be decided together. If its credits or quotas do not suffice, a
+ * verification gives back what it counted, and later verifications that count the same rate limit must see that. So a
+ * verification whose credits or quotas may not suffice ends the group if a later one counts the same rate limit.
  */
 async function independentCount(context: RunContext, rest: readonly Judged[]): Promise<number> {
   const shared = sharingCounters(rest);

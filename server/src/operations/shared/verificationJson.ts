@@ -40,7 +40,7 @@ function isPlain({ limits }: KeyRecord, { code, credits, quotas, hold, counted }
 type Constants = {
   /** the response without rate limits and without its last brace */
   response: string;
-  /** the JSON of each rate limit without `reset` and the members after it, which differ between responses */
+  /** the beginning of each rate limit's JSON, before `reset`; the rest differs between responses */
   limits: readonly string[];
 };
 

@@ -5,7 +5,11 @@ import { listRatelimits } from "../../storage/queries/ratelimits.ts";
 
 type Warnings = { warnings?: string[] };
 
-/** Warnings about what was done as requested but was probably not meant. Omitted if there is nothing to warn about. */
+/**
+ * Returns warnings about a request that was carried out but has a probable mistake: an `expires` in the past, or a
+ * limit that overrides one of the identity. If there are no warnings, returns `{}`, so that the response omits
+ * `warnings`.
+ */
 export async function keyWarnings(
   context: TransactContext,
   key: {

@@ -12,8 +12,9 @@ export function isBusy(error: unknown): boolean {
 }
 
 /**
- * Turns an error of SQLite into a `StorageError` if the cause is the disk, a lock or a damaged file. Returns other
- * errors unchanged, since the statement itself caused them.
+ * Turns an error of SQLite into a `StorageError` if the cause is the disk, a lock, a damaged file, or that
+ * `latchkey copy` has made the database read-only. Returns other errors unchanged, since the statement itself caused
+ * them.
  */
 export function storageError(error: unknown): unknown {
   const code = codeOf(error);

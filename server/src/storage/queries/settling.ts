@@ -31,9 +31,9 @@ type By = { now: () => number; newId: () => string; actorId: string };
 type Ended = { outcome: HoldOutcome; spent: number };
 
 /**
- * Ends a hold, at most once. If the hold has already ended in the same way, returns the first outcome. If it has ended
- * in another way, returns `ended_otherwise`. Returns `undefined` if the hold no longer exists. `found` is the hold as
- * it was read before this transaction.
+ * Ends a hold, at most once. If the hold has already ended with the same result, returns the first outcome. If it has
+ * ended with a different result, such as another amount, returns `ended_otherwise`. Returns `undefined` if the hold no
+ * longer exists. `found` is the hold as it was read before this transaction.
  */
 export async function settleHold(
   tx: Tx,
