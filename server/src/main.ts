@@ -12,10 +12,10 @@ import {
   type CommandTarget,
   importFlags,
   openImport,
-  refusing,
   resealingFor,
   runImport,
   type Sealing,
+  withCommandErrors,
   workspaceFor,
 } from "./cli/import.ts";
 import { openForeignKeys } from "./cli/importForeign.ts";
@@ -190,7 +190,7 @@ async function importDocument(config: Config, words: readonly string[]): Promise
     const place = { ...flags, workspaceId };
     const opened = () => openForeignKeys(product, place, { openForeign, openScratch });
     // outside `withEngine`, because reading a dump takes minutes and does not need the database
-    const { entries, close } = await refusing(opened);
+    const { entries, close } = await withCommandErrors(opened);
     const work = (engine: Engine) =>
       importInto(config, { engine, workspaceId }, (target) =>
         runImport(target, entries, { ...flags, reseal: () => undefined, unit: "record" }),

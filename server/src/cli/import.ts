@@ -81,8 +81,8 @@ export type Sealing = {
  * read or is damaged.
  */
 export async function openImport(file: string): Promise<OpenDocument> {
-  if (file === "-") return refusing(() => readDocument(process.stdin));
-  return refusing(async () => {
+  if (file === "-") return withCommandErrors(() => readDocument(process.stdin));
+  return withCommandErrors(async () => {
     const { entries } = await readDocument(createReadStream(file));
     const shown = progress();
     for await (const { line } of entries) shown.show(() => `checked ${line.toLocaleString("en")} lines`);
@@ -189,7 +189,7 @@ function failureOf(error: unknown): CommandError | undefined {
 }
 
 /** Runs `work`, and turns its errors about a damaged document or an unreadable file into a `CommandError`. */
-export async function refusing<T>(work: () => Promise<T>): Promise<T> {
+export async function withCommandErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
