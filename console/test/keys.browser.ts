@@ -362,7 +362,7 @@ test("while it is not known what gives a key its permissions, they cannot be edi
   const page = await latchkey.visit(`/keys/${keyId}`);
   await more(page, "Edit roles and permissions");
   await page.getByRole("dialog").getByText("They stay unchanged").waitFor();
-  await page.getByRole("dialog").getByText("waits for its first verification").waitFor();
+  await page.getByRole("dialog").getByText("its first verification must send").waitFor();
 });
 
 test("roles and apis beyond the first 100 can be chosen, a filter that is not in its list is shown, and roles have pages", async () => {

@@ -1961,7 +1961,7 @@ export type KeysCreateKeyData = {
   keyId: string;
   /** The whole key. Store it or hand it out now: unless the key is recoverable, it is not shown again. At most 512 characters. */
   key: string;
-  /** What was done as requested but was probably not meant, such as an expiry in the past. One text for each. Omitted if there is nothing to warn about. */
+  /** Probable mistakes in a request that was carried out, such as an expiry in the past. One text for each. Omitted if nothing looks like a mistake. */
   warnings?: string[];
 };
 
@@ -2002,7 +2002,7 @@ export type ExplainData = {
     deletedAt?: number;
     /** The id of the deletion's audit event. Omitted if the event is not stored any more. At most 255 characters. */
     auditEventId?: string;
-    /** The migration whose id the key's first verification must name. Omitted unless the key waits for its first verification. At most 255 characters. */
+    /** The migration's id, which the key's first verification must send. Omitted unless the key waits for its first verification. At most 255 characters. */
     migrationId?: string;
   } | {
     /** The key's workspace is enabled. If it is not, the code is `FORBIDDEN`. */
@@ -2270,7 +2270,7 @@ export type MigrateKeysData = {
   }>;
   /** The hashes that the workspace already had. Nothing was stored for them. `[]` if all keys were migrated. At most 10000 items. */
   failed: string[];
-  /** What was done as requested but was probably not meant, such as an expiry in the past. One text for each. Omitted if there is nothing to warn about. */
+  /** Probable mistakes in a request that was carried out, such as an expiry in the past. One text for each. Omitted if nothing looks like a mistake. */
   warnings?: string[];
 };
 
@@ -2304,7 +2304,7 @@ export type KeysUpdateCreditsData = {
 };
 
 export type KeysUpdateKeyData = {
-  /** What was done as requested but was probably not meant, such as an expiry in the past. One text for each. Omitted if there is nothing to warn about. */
+  /** Probable mistakes in a request that was carried out, such as an expiry in the past. One text for each. Omitted if nothing looks like a mistake. */
   warnings?: string[];
 };
 

@@ -200,5 +200,5 @@ function foreignCharacter(token: string, position: number): PermissionQueryError
   ]).get(token);
   const fix =
     operator ?? "use ASCII letters, digits and . _ - * : / in permissions, with AND, OR and parentheses";
-  return { position, message: `the character ${shown} is not allowed here`, fix };
+  return { position, message: `the character ${shown} is not allowed`, fix };
 }

@@ -262,7 +262,7 @@ function usageOf(config: Config, { nowMs, monotonicMs }: Surroundings, metrics: 
   const { dropped } = usage;
   metrics.counter(
     "latchkey_usage_events_dropped_total",
-    "Usage events that could not be stored. Their counts may have been stored.",
+    "Usage events that could not be stored. Usage counts may still include them.",
     () => dropped().events,
   );
   metrics.counter(

@@ -71,7 +71,7 @@ function requestOf(words: readonly string[]): Request {
   if (without === true) return { kind: "records", target, redisUrl };
   if (target.kind === "postgres" && redisUrl === undefined) {
     throw new UsageError(
-      "With PostgreSQL, the counters of rate limits are in Redis. Name the target's Redis with --to-redis, or use --without-counters to start with empty counters.",
+      "If the target is PostgreSQL, the counters of rate limits are in Redis. Name the target's Redis with --to-redis, or use --without-counters to start with empty counters.",
     );
   }
   if (only !== true) return { kind: "all", target, redisUrl };

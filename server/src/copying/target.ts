@@ -91,7 +91,7 @@ async function freePlace(path: string): Promise<DatabaseAddress> {
     .filter((file) => existsSync(file));
   if (existing.length > 0) {
     throw new CopyError(
-      `The target is not empty: ${existing.join(", ")} exist${existing.length === 1 ? "s" : ""}. Choose a new file.`,
+      `The target must be a new file, and ${existing.join(", ")} exist${existing.length === 1 ? "s" : ""}. Choose another path.`,
     );
   }
   const place = { kind: "file", path: `${path}.copying` } as const;

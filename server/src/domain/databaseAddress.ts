@@ -51,12 +51,13 @@ function flawOf(path: string): string | undefined {
   if (path.startsWith("//")) {
     return "names a host after file://: write file:/<path> for a path from the root, or file:<path>";
   }
-  if (path !== path.trim()) return "must not begin or end its path with a space: write file:<path>";
+  if (path !== path.trim())
+    return "has a space before or after its path: remove it, or write %20 if it is part of the path";
   if (/[?#]/.test(path)) {
     return "must be a path without parameters: write file:<path>, with %3F for a question mark and %23 for a #";
   }
   if (path.startsWith("~"))
-    return "must be a whole path, since ~ is not expanded: write file:/home/<user>/<path>";
+    return "must not begin its path with ~, which is not expanded: write file:/home/<user>/<path>";
   return undefined;
 }
 

@@ -63,7 +63,7 @@ export const callers = {
     type: "unkey/authorization/insecure_login",
     title: "Forbidden",
     when: "The sign-in to the console was refused because it came over plain HTTP from another machine, so others could read the root key.",
-    fix: "Serve the console over HTTPS and set `PUBLIC_URL`, open it on the server itself, or set `CONSOLE_ALLOW_HTTP=true`.",
+    fix: "Serve the console over HTTPS and set `PUBLIC_URL`, open the console on the server itself, or set `CONSOLE_ALLOW_HTTP=true`.",
   },
   workspace_disabled: {
     status: 403,

@@ -14,7 +14,7 @@ export const records = {
     type: "unkey/data/api_not_found",
     title: "Not Found",
     when: "No api has this id, or this root key may not use it.",
-    fix: "Create an api with `apis.createApi`, and use the `apiId` that it returns.",
+    fix: "`apis.listApis` lists the apis, and `apis.createApi` creates one.",
   },
   key_not_found: {
     status: 404,
@@ -42,7 +42,7 @@ export const records = {
     type: "unkey/data/role_not_found",
     title: "Not Found",
     when: "A role that the request names does not exist.",
-    fix: "Create the role first with `permissions.createRole`. Names are case-sensitive.",
+    fix: "`permissions.listRoles` lists the roles, and `permissions.createRole` creates one. Names are case-sensitive.",
   },
   permission_not_found: {
     status: 404,

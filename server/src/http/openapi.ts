@@ -97,7 +97,7 @@ const warnings: JsonSchema = {
   type: "array",
   items: { type: "string" },
   description:
-    "What was done as requested but was probably not meant. One sentence each. Omitted if there is nothing to warn about.",
+    "Probable mistakes in a request that was carried out. One sentence each. Omitted if nothing looks like a mistake.",
 };
 
 function success(operation: Operation): JsonSchema {

@@ -89,7 +89,9 @@ const quota = z.strictObject({
   isRemoved: z
     .boolean()
     .default(false)
-    .describe("Whether the quota was removed. It stays stored while it has used units or grants."),
+    .describe(
+      "Whether the quota was removed. It stays stored while units are used in its period, or while it has grants.",
+    ),
 });
 
 /** What a key or an identity can spend. */

@@ -94,7 +94,7 @@ function reader(otel: Otel, ignored: string[]) {
       const text = otel[name];
       if (text === undefined) return fallback;
       if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-      ignore(name, `is not a whole number above 0, so ${fallback} is used`);
+      ignore(name, `is not a whole number from 1 to 999999999, so ${fallback} is used`);
       return fallback;
     },
 

@@ -216,7 +216,7 @@ describe("a dump of a self-hosted Unkey", () => {
     expect(await run()).toMatchObject({
       code: 1,
       stdout: "",
-      stderr: expect.stringMatching(/^Nothing was imported\. The dump is truncated/),
+      stderr: expect.stringMatching(/^Nothing was imported\. The dump does not end with/),
     });
     write("-- Dump completed on 2026-11-29 11:00:00", "");
     expect(await run()).toMatchObject({

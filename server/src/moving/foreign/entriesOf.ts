@@ -49,7 +49,7 @@ function withoutOmitted(
   const lost = lists.filter((list) => kept[list]?.some((id) => omitted.has(id)));
   if (lost.length === 0) return record;
   note(
-    `The ${record.type} ${nameOf(record)} is imported without some of its ${lost.join(" and ")}, which are not imported.`,
+    `The ${record.type} ${nameOf(record)} is imported without those of its ${lost.join(" and ")} that are not imported.`,
   );
   const shorter = lost.map((list) => [list, kept[list]?.filter((id) => !omitted.has(id))]);
   return { ...record, ...Object.fromEntries(shorter) };

@@ -158,7 +158,7 @@ test("a permission whose name is not valid in Latchkey is omitted from its key, 
   expect(keys.map(({ permissions }) => permissions.length)).toEqual([1]);
   expect(notes).toEqual([
     expect.stringContaining("The permission files.write all is not imported"),
-    "The key key 0 is imported without some of its permissions, which are not imported.",
+    "The key key 0 is imported without those of its permissions that are not imported.",
   ]);
 });
 

@@ -19,7 +19,7 @@ const notes = [
   'The rate limit "yearly" of the key key_plain is not imported: it allows 5 in 31536000000 ms, but a limit must be 1 to 2^53 - 1, and its window 1 s to 30 days.',
   "Root keys are not imported (1): create new ones with latchkey root-key create.",
   "Recoverable keys are imported as not recoverable, because only Unkey can decrypt them (1).",
-  "Keys of deleted apis are not imported (1).",
+  "Keys of apis that are deleted in Unkey are not imported (1).",
   "Keys are imported without the label in their column environment (1).",
 ];
 
@@ -309,9 +309,9 @@ describe("unusual values", () => {
     expect(key?.fields).toMatchObject({ id: "key_0", permissions: ["101"], roles: ["103"] });
     expect(notes).toEqual([
       expect.stringContaining("The permission bad is not imported: slug"),
-      "The role editor is imported without some of its permissions, which are not imported.",
+      "The role editor is imported without those of its permissions that are not imported.",
       expect.stringContaining("is not imported: name"),
-      "The key key_0 is imported without some of its permissions and roles, which are not imported.",
+      "The key key_0 is imported without those of its permissions and roles that are not imported.",
     ]);
   });
 });

@@ -337,7 +337,7 @@ async function noteRest(scratch: ScratchDatabase, { note }: Reading): Promise<vo
     ],
     [
       `from "everyKey" where "key_auth_id" not in (select "key_auth_id" from "liveApis" where "key_auth_id" is not null)`,
-      (count: number) => `Keys of deleted apis are not imported (${count}).`,
+      (count: number) => `Keys of apis that are deleted in Unkey are not imported (${count}).`,
     ],
     [
       `from "keys" k where k."workspace_id" = (select "id" from "chosen")

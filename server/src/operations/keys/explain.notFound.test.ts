@@ -79,7 +79,7 @@ describe.each(engines)("on $name,", (engine) => {
           check: "found",
           passed: false,
           migrationId,
-          why: "The key was migrated and waits for its first verification, which must name its migration.",
+          why: "The key was migrated, and its first verification must send the migration's id.",
           fix: `Send \`migrationId: "${migrationId}"\` with the whole key.`,
         },
       ]);

@@ -18,7 +18,7 @@ export type KeyRef = {
   key?: string | undefined;
   keyHash?: string | undefined;
   keyId?: string | undefined;
-  /** the migration that the first verification of a migrated key must name */
+  /** the id of a migration, which the first verification of a migrated key must send */
   migrationId?: string | undefined;
   /** the keyspaces to which the verification is restricted */
   keyspaces?: readonly string[] | undefined;
@@ -94,7 +94,7 @@ export async function foundCheck(
   if (passed) return { ...facts, why: "The key was migrated, and this is its first verification." };
   return {
     ...facts,
-    why: "The key was migrated and waits for its first verification, which must name its migration.",
+    why: "The key was migrated, and its first verification must send the migration's id.",
     fix: `Send \`migrationId: "${pendingMigrationId}"\` with the whole key.`,
   };
 }

@@ -53,7 +53,7 @@ export const check = z.discriminatedUnion("check", [
     migrationId: storedId
       .optional()
       .describe(
-        "The migration whose id the key's first verification must name. Omitted unless the key waits for its first verification.",
+        "The migration's id, which the key's first verification must send. Omitted unless the key waits for its first verification.",
       ),
   }),
   z.strictObject(

@@ -78,7 +78,7 @@ export const warnings = z
   .array(z.string())
   .optional()
   .describe(
-    "What was done as requested but was probably not meant, such as an expiry in the past. One text for each. Omitted if there is nothing to warn about.",
+    "Probable mistakes in a request that was carried out, such as an expiry in the past. One text for each. Omitted if nothing looks like a mistake.",
   );
 
 export const enabled = z.boolean().describe("false: every verification of the key returns `DISABLED`.");

@@ -36,6 +36,6 @@ export function openScratchDatabase(): ScratchDatabase {
 const fullError = (cause: unknown) =>
   new StorageError(
     "full",
-    "The disk with the folder for temporary files is full. Free some space, or set SQLITE_TMPDIR to another folder.",
+    "The disk with the folder for temporary files is full. Free some space, or set SQLITE_TMPDIR to a folder on another disk.",
     cause,
   );

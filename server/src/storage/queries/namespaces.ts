@@ -213,7 +213,7 @@ export async function setOverrideRow(tx: Tx, override: NewOverride): Promise<str
   const [stored] = await upsertOverride(tx, row);
   if (stored === undefined)
     throw new Error(
-      "The stored override belongs to another workspace than its namespace: the database is damaged.",
+      `The namespace ${namespaceId} has an override of another workspace: the database is damaged. Restore a backup.`,
     );
   return stored.id;
 }

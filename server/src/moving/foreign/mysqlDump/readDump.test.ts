@@ -138,8 +138,12 @@ describe("a dump is refused with an error that names the line and says what to d
   const insert = "INSERT INTO `keys` VALUES (1,'a','b');\n";
   const latin1 = Buffer.from(`${table}INSERT INTO \`keys\` VALUES (1,'a','\xfc');${completed}`, "latin1");
   test.each<[string, string | Uint8Array, string]>([
-    ["it is empty", "", "The dump is truncated"],
-    ["its end is missing", table + insert, 'The dump is truncated: it must end with "-- Dump completed"'],
+    ["it is empty", "", "The dump does not end with"],
+    [
+      "its end is missing",
+      table + insert,
+      'The dump does not end with "-- Dump completed", so it may be incomplete',
+    ],
     [
       "it ends within a value",
       `${table}INSERT INTO \`keys\` VALUES (1,'a','b`,
@@ -153,17 +157,17 @@ describe("a dump is refused with an error that names the line and says what to d
     [
       "it ends within a text of a table that is not wanted",
       "INSERT INTO other VALUES (1,'abc",
-      "is truncated",
+      "may be incomplete",
     ],
-    ["it ends within a name of a statement that is not read", "LOCK TABLES `ot", "is truncated"],
-    ["it ends within a comment of such a statement", "DROP TABLE x /* y", "is truncated"],
-    ["it ends behind such a statement without its semicolon", "UNLOCK TABLES", "is truncated"],
+    ["it ends within a name of a statement that is not read", "LOCK TABLES `ot", "may be incomplete"],
+    ["it ends within a comment of such a statement", "DROP TABLE x /* y", "may be incomplete"],
+    ["it ends behind such a statement without its semicolon", "UNLOCK TABLES", "may be incomplete"],
     [
       "it ends within a trigger",
       "DELIMITER ;;\nCREATE TRIGGER x BEFORE INSERT ON y SET a='abc",
-      "is truncated",
+      "may be incomplete",
     ],
-    ["a second dump follows that is truncated", table + insert + completed + insert, "is truncated"],
+    ["a second dump follows that is truncated", table + insert + completed + insert, "may be incomplete"],
     [
       "it is in another charset",
       `-- x\n/*!40101 SET NAMES latin1 */;\n${table}${completed}`,
@@ -223,11 +227,15 @@ describe("a dump that lacks a needed table or column is refused", () => {
   ];
   const stage = (dump: string) => stageDump(dumpText(pieces(Buffer.from(dump), 50)), tables, openScratch());
   test.each([
-    ["a column", "\n\nCREATE TABLE `keys` (`id` int, `gone` int);", "Line 3: the table keys lacks value."],
+    [
+      "a column",
+      "\n\nCREATE TABLE `keys` (`id` int, `gone` int);",
+      "Line 3: the table keys lacks the column value.",
+    ],
     [
       "each of the columns of which one is needed",
       "CREATE TABLE `keys` (`id` int, `value` int);",
-      "Line 1: the table keys lacks gone or gone_m.",
+      "Line 1: the table keys lacks the column gone or gone_m.",
     ],
     [
       "a table",

@@ -27,7 +27,7 @@ const rowsAtOnce = 1000;
 /**
  * Reads the wanted tables and rows from a dump of mysqldump or mariadb-dump, in the order of the dump. A larger dump
  * does not take more memory.
- * Errors: `DocumentError` if a statement cannot be read, with its line, or if the dump is truncated.
+ * Errors: `DocumentError` if a statement cannot be read, with its line, or if the dump may be incomplete.
  */
 export async function* readDump(dump: DumpText, wanted: Wanted): AsyncGenerator<DumpTable | DumpRows> {
   const tables: Tables = new Map();
@@ -47,12 +47,12 @@ export async function* readDump(dump: DumpText, wanted: Wanted): AsyncGenerator<
       );
     }
   }
-  if (!isComplete) throw truncated();
+  if (!isComplete) throw incomplete();
 }
 
-const truncated = () =>
+const incomplete = () =>
   new DocumentError(
-    `The dump is truncated: it must end with "-- Dump completed". Make a new dump, without --skip-comments and --compact.`,
+    `The dump does not end with "-- Dump completed", so it may be incomplete. Make a new dump, without --skip-comments and --compact.`,
   );
 
 type Tables = Map<string, readonly string[]>;
@@ -128,7 +128,7 @@ async function skipDelimited(dump: DumpText): Promise<void> {
       return;
     }
     dump.at = Math.max(dump.at, dump.text.length - 20);
-    if (!(await dump.more())) throw truncated();
+    if (!(await dump.more())) throw incomplete();
   }
 }
 
@@ -146,7 +146,7 @@ async function skipStatement(dump: DumpText): Promise<void> {
       dump.at += 1;
       return;
     }
-    if (!(await dump.more())) throw truncated();
+    if (!(await dump.more())) throw incomplete();
   }
 }
 

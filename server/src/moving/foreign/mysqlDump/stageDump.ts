@@ -59,6 +59,6 @@ function refuseMissingColumn(
   if (missing.length === 0 && !lacksAll) return;
   const names = lacksAll ? [...missing, anyOf.join(" or ")] : missing;
   throw new DocumentError(
-    `Line ${line}: the table ${table} lacks ${names.join(", ")}. Dump a database of a supported version: docs/moving/export-and-import.md lists them.`,
+    `Line ${line}: the table ${table} lacks ${names.length === 1 ? "the column" : "the columns"} ${names.join(", ")}. Dump the database of a supported version of the product: docs/moving/export-and-import.md lists the versions.`,
   );
 }
