@@ -63,7 +63,7 @@ async function verify(): Promise<Prepared> {
     ],
     comparisons: [
       { of: "same core", to: "baseline", by: "perSecond", atLeast: 0.28 },
-      { of: "other core", to: "baseline", by: "perSecond", atLeast: 0.4 },
+      { of: "other core", to: "baseline", by: "perSecond", atLeast: 0.42 },
     ],
     notes: [],
     async check(responses) {

@@ -70,7 +70,8 @@ function compareDifference(comparison: Comparison, rounds: readonly Round[]) {
 
 /**
  * Compares two sides by their ratio, computed within each round, so that a slow phase of the machine affects
- * both sides.
+ * both sides. A target of a comparison with the baseline applies to the processor time of the thread, because other
+ * programs hardly affect it.
  */
 function compare(comparison: Comparison, rounds: readonly Round[]) {
   const { of, to, by, atLeast, atMost } = comparison;
@@ -89,7 +90,7 @@ function compare(comparison: Comparison, rounds: readonly Round[]) {
     by === "perSecond"
       ? `, by processor time ${threadRatio.toFixed(2)} of the thread and ${processRatio.toFixed(2)} of the process`
       : "",
-    verdict(ratio.median, atLeast, atMost),
+    verdict(to === "baseline" ? threadRatio : ratio.median, atLeast, atMost),
     to === "baseline" && busy < saturated
       ? "; the baseline did not use its whole core, so compare the processor time"
       : "",

@@ -96,7 +96,7 @@ function refuseWrongWait(
   }
 }
 
-const limit = z.int().min(1).describe("The highest total cost in any `durationMs` milliseconds. At least 1.");
+const limit = z.int().min(1).describe("The highest total cost in any `durationMs` milliseconds.");
 const durationMs = z
   .int()
   .min(1000)

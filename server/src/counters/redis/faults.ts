@@ -12,7 +12,7 @@ const refusals: readonly [pattern: RegExp, sentence: string][] = [
   ],
   [
     /NOPERM|can't run this command|can't access/i,
-    "the Redis user lacks permissions: give it ~latchkey:* +evalsha +eval +get +set +del +time +info",
+    "the Redis user lacks permissions: give it ~latchkey:* +evalsha +eval +get +set +del +time +info, and +select if the address ends in the number of a database",
   ],
   [/unknown command/i, "the server at this address does not run scripts (EVALSHA): use Redis or Valkey"],
   [/INVALID_RESPONSE/, "the server at this address is not Redis: correct the host and the port"],
