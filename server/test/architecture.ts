@@ -123,7 +123,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
     rooms: ["write.ts", "operation.ts", "parse.ts", "errors/", ...stored],
     types: ["services.ts"],
   },
-  "sealing.ts": { rooms: ["config/"], types: ["services.ts"], node: true },
+  "sealing.ts": { types: ["services.ts"], node: true },
   "moving/": {
     rooms: ["flaws.ts", "operations/shared/", "usage/", "upstream/", ...stored],
     types: ["services.ts", "storage/engines/usage.ts"],

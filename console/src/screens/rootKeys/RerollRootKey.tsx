@@ -14,8 +14,8 @@ const oneMinute = [String(minuteMs), "1 minute"] as const;
  * able to store the new root key before that.
  */
 export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): void }) {
-  const isOnlyWriter = keyId === useSession().rootKeyId;
-  const options = isOnlyWriter ? overlaps : [...overlaps, oneMinute];
+  const isOwn = keyId === useSession().rootKeyId;
+  const options = isOwn ? overlaps : [...overlaps, oneMinute];
   const [expiration, setExpiration] = useState<string>(overlaps[0][0]);
   const [secret, setSecret] = useState<string>();
   const reroll = useChange("rootKeys.rerollKey", ({ key }) => setSecret(key));

@@ -142,7 +142,7 @@ function parsedValues(values: Line["values"]): KeyFields | { flaw: string } {
     return value;
   }
   const time = "an ISO time or Unix milliseconds";
-  const remaining = read("credits", credits, "a whole number");
+  const remaining = read("credits", credits, "a whole number of at most 15 digits");
   const fields = {
     balance: remaining === undefined ? null : { remaining },
     meta: read("meta", objectOf, "a JSON object"),

@@ -219,7 +219,7 @@ describe("CSV", () => {
     expect(report.notes).toEqual([
       expect.stringContaining("Line 6 is not imported: its bcrypt hash is malformed"),
       expect.stringContaining("Line 7 is not imported: its hash is not a SHA-256"),
-      "Line 8 is not imported: its credits must be a whole number, and its enabled must be true or false.",
+      "Line 8 is not imported: its credits must be a whole number of at most 15 digits, and its enabled must be true or false.",
     ]);
     expect(await verify("one")).toMatchObject({
       code: "VALID",

@@ -157,7 +157,7 @@ const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
     .select("id")
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", id)
-    .forUpdate()
+    .forNoKeyUpdate() // so that rows that refer to the key can be inserted meanwhile, as during an update of the key
     .compile(),
 );
 
