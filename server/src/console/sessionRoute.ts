@@ -12,7 +12,7 @@ import { wrongMethod } from "../http/wrongTarget.ts";
 import { parseInput } from "../parse.ts";
 import { asFailure } from "../run.ts";
 import type { Services } from "../services.ts";
-import { findLoginRootKey } from "../storage/queries/rootKeys.ts";
+import { findLoginRootKey, findRootKeyByHash } from "../storage/queries/rootKeys.ts";
 import { findWorkspace } from "../storage/queries/workspaces.ts";
 import type { Admit, ConsoleOptions } from "./admission.ts";
 import { isSafeTransport } from "./availability.ts";
@@ -102,7 +102,11 @@ async function callerSigningIn(
     if (!/^[^\s,]+$/.test(rootKey) || looksLikeRootKey(rootKey) === "mistyped") {
       throw invalid("body.rootKey", "is mistyped", "paste the root key as it was shown");
     }
-    return { caller: await authenticate(`Bearer ${rootKey}`, exchange, authentication), byLink: false };
+    await authenticate(`Bearer ${rootKey}`, exchange, authentication);
+    // read again: the cache may not have noticed yet that another process has revoked or disabled the root key
+    const current = await findRootKeyByHash(services.db, services.hashKey(rootKey));
+    if (current === undefined) throw new Failure("root_key_not_found");
+    return { caller: callerOf(current, { nowMs: services.now }), byLink: false };
   }
   if (loginToken === undefined) throw invalid("body.rootKey", "is missing", "send a root key");
   const record = options.tokens.take(loginToken)

@@ -117,6 +117,16 @@ describe.each(engines)("on $name", (engine) => {
     expectRefusal(await second.session("POST"), "console_session_missing");
   });
 
+  test("a root key that another process has just revoked does not sign in, although it is still cached", async () => {
+    const rootKey = await server.makeRootKey(["*"]);
+    const { body } = await (await signedIn(rootKey)).session("POST");
+    const { rootKeyId } = body.data;
+    await server.services.engine.transaction((tx) => revokeRootKey(tx, rootKeyId, server.clock.nowMs));
+    const before = (await rows()).length;
+    expectRefusal(await openBrowser(server).signIn(rootKey), "root_key_not_found");
+    expect((await rows()).length).toBe(before);
+  });
+
   test("the sessions of a revoked root key are refused from the next call on", async () => {
     const rootKey = await server.makeRootKey(["*"]);
     const browser = await signedIn(rootKey);

@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { SQL } from "bun";
+import { killIfAlive } from "../processes.ts";
 import { freePort } from "../program.ts";
 import { startServices } from "../services.ts";
 
@@ -91,11 +92,7 @@ function signalAll(folder: string, name: NodeJS.Signals): void {
   const [first] = readFileSync(join(folder, "postmaster.pid"), "utf8").split("\n");
   const children = Bun.spawnSync(["pgrep", "-P", String(first)]).stdout.toString();
   for (const pid of [first, ...children.split("\n").filter(Boolean)]) {
-    try {
-      process.kill(Number(pid), name);
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== "ESRCH") throw error;
-    }
+    killIfAlive(Number(pid), name);
   }
 }
 

@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Node, newRootKey, startNode } from "../nodes/node.ts";
+import { killIfAlive } from "../processes.ts";
 import { callServer, freePort } from "../program.ts";
 import { type Services, startServices } from "../services.ts";
 import { until } from "../until.ts";
@@ -156,7 +157,7 @@ test("while PostgreSQL hangs and no node is ready, keys that are cached are veri
   const children = Bun.spawnSync(["pgrep", "-P", postmaster]).stdout.toString().trim().split("\n");
   const all = [postmaster, ...children].map(Number);
   const signal = (name: NodeJS.Signals) => {
-    for (const pid of all) process.kill(pid, name);
+    for (const pid of all) killIfAlive(pid, name);
   };
   signal("SIGSTOP");
   try {
