@@ -36,7 +36,10 @@ export function postgresDb(execute: Execute): Db {
 
 type Language = Omit<Dialect, "createDriver">;
 
-/** Omits `for update` and the like. SQLite has no row locks and needs none, because only one transaction at a time can write. */
+/**
+ * Omits `for update` and the like. SQLite has no row locks and needs none, because only one transaction at a time can
+ * write.
+ */
 class SqliteCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(): void {}
 }
