@@ -66,7 +66,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     expect(await findCompleteSince(usage, "ws_flood")).toBe(2_500 - kept);
   });
 
-  test("counts are kept as long as it is enough to evict events", async () => {
+  test("counts are kept if evicting events frees enough space", async () => {
     const { usage } = await open();
     await insertBlocks(usage, blocks("ws_1", shares.known, 0, 400), newId);
     await addMinutes(usage, [[1, 4, 1, 2, 0, 0, 1, 0]]);
