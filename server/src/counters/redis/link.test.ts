@@ -11,7 +11,10 @@ test("a Redis that was available for a while is retried at once; otherwise each 
   expect(new Set(spread).size).toBeGreaterThan(50);
 });
 
-test("a closed link does not connect again", async () => {
+type Peer = { write(text: string): void; end(): void };
+
+/** Opens a link to a server that does this with each connection and with what it receives. */
+function linkTo(open: (peer: Peer) => void, data: (peer: Peer, text: string) => void = () => {}) {
   let connections = 0;
   const listener = Bun.listen({
     hostname: "127.0.0.1",
@@ -19,9 +22,9 @@ test("a closed link does not connect again", async () => {
     socket: {
       open(socket) {
         connections += 1;
-        socket.end();
+        open(socket);
       },
-      data() {},
+      data: (socket, bytes) => data(socket, bytes.toString()),
     },
   });
   const link = openRedis({
@@ -32,49 +35,41 @@ test("a closed link does not connect again", async () => {
     onUp: () => {},
     onDown: () => {},
   });
+  /** Expects that the link does not connect within the longest pause between two attempts. */
+  async function expectNoAttempt(): Promise<void> {
+    const before = connections;
+    await Bun.sleep(400);
+    expect(connections).toBe(before);
+    listener.stop(true);
+  }
+  return { link, expectNoAttempt };
+}
+
+test("a closed link does not connect again", async () => {
+  const { link, expectNoAttempt } = linkTo((peer) => peer.end());
   await link.ready;
   await link.tryNow(); // fails at once, while the next attempt is already scheduled
   link.close();
-  const before = connections;
-  await Bun.sleep(400); // longer than the longest pause between two attempts
-  expect(connections).toBe(before);
-  listener.stop(true);
+  await expectNoAttempt();
 });
 
 test("an attempt that succeeds cancels the attempt that was scheduled, which would replace its connection", async () => {
   let isDown = true;
-  let connections = 0;
-  const listener = Bun.listen({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: {
-      open(socket) {
-        connections += 1;
-        if (isDown) socket.end();
-      },
-      data(socket, bytes) {
-        const calls = bytes.toString().match(/HELLO|EVALSHA/g) ?? [];
-        socket.write(
-          calls.map((call) => (call === "HELLO" ? "%1\r\n$5\r\nproto\r\n:3\r\n" : "+OK\r\n")).join(""),
-        );
-      },
+  const { link, expectNoAttempt } = linkTo(
+    (peer) => {
+      if (isDown) peer.end();
     },
-  });
-  const link = openRedis({
-    url: `redis://127.0.0.1:${listener.port}`,
-    deadlineMs: 500,
-    monotonicMs: () => 0,
-    onConnect: async (ask) => void (await ask(markScript, ["latchkey:marker"], ["new"])),
-    onUp: () => {},
-    onDown: () => {},
-  });
+    (peer, text) => {
+      const calls = text.match(/HELLO|EVALSHA/g) ?? [];
+      peer.write(
+        calls.map((call) => (call === "HELLO" ? "%1\r\n$5\r\nproto\r\n:3\r\n" : "+OK\r\n")).join(""),
+      );
+    },
+  );
   await link.ready;
   isDown = false;
   await link.tryNow();
   expect(link.isUp()).toBe(true);
-  const before = connections;
-  await Bun.sleep(400); // longer than the longest pause between two attempts
-  expect(connections).toBe(before);
+  await expectNoAttempt();
   link.close();
-  listener.stop(true);
 });

@@ -168,7 +168,7 @@ async function withoutExpiredHolds(
 }
 
 /**
- * Returns the account in the state just after this hold has expired. The account gets back what the hold took, unless the
+ * Returns the account in the state just after this hold has expired: it gets back what the hold took, unless the
  * hold is charged when it expires. Apply holds in the order of their expiry, because the reset of a quota may carry
  * over only units that came back before the reset.
  */
